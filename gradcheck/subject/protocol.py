@@ -1,0 +1,84 @@
+"""The waist: whatever a layer looks like, below this line it is a `Subject`.
+
+A subject is one layer at one point. It has named arguments (inputs and parameters alike) and one operation,
+``vjp(primals) -> (outputs, pullback)``: run forward, and hand back the analytic backward that belongs to that run.
+Nothing that imports this module knows how the layer is spelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Primals = Mapping[str, Array]
+Outputs = tuple[Array, ...]
+
+
+class Missing:
+    """The layer has no gradient for an argument, though it should: ``how`` says where it was looked for."""
+
+    def __init__(self, how: str, *, certain: bool = True) -> None:
+        self.how = how
+        self.certain = certain
+
+    def __repr__(self) -> str:
+        return f"Missing({self.how!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One thing that the output depends on: an input of forward, or a parameter that the layer keeps."""
+
+    name: str
+    kind: Literal["input", "parameter"]
+    value: Array
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the argument is real: integers, booleans and objects have no gradient."""
+        return bool(np.issubdtype(self.value.dtype, np.floating))
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """What one backward gave: per differentiable argument the raw object, or `Missing`.
+
+    ``problems`` holds what is wrong with the whole (too many, too few, a wrong nesting), a sentence each.
+    """
+
+    values: Mapping[str, object]
+    problems: tuple[str, ...] = field(default=())
+
+
+Pullback = Callable[[Outputs], Gradients]
+
+
+class Subject(Protocol):
+    """One layer at one point, in the one form that the engine knows."""
+
+    name: str
+    convention: str
+    arguments: tuple[Argument, ...]
+
+    def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
+        """Run forward at ``primals`` and return its outputs and the pullback of this very run.
+
+        Parameters
+        ----------
+        primals : mapping of str to array
+            One array per argument, of the argument's shape. They are handed to the layer as they are, not copied, so
+            that the caller can see whether the layer writes into them.
+
+        Returns
+        -------
+        outputs : tuple of arrays
+        pullback : callable
+            Takes one cotangent per output (handed over as they are, too) and returns `Gradients`.
+            Whatever forward or the pullback raises comes through as it is.
+        """
+        ...
