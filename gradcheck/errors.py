@@ -4,6 +4,7 @@
 
     Exception
     ├── UsageError (ValueError)             what was asked cannot be done: says what was given, and how to mend it
+    │   └── UncheckedError                  a layer was found, but could not be checked as it stands
     └── GradientError (AssertionError)      a layer did not pass; its text is the report, its ``report`` the records
 """
 
@@ -35,6 +36,10 @@ class UsageError(ValueError):
         super().__init__(f"{message}; to fix it: {fix}" if fix else message)
         self.message = message
         self.fix = fix
+
+
+class UncheckedError(UsageError):
+    """A layer was found, but could not be checked as it stands: the report lists it as unchecked."""
 
 
 class GradientError(AssertionError):

@@ -1,0 +1,1 @@
+"""What a check looks at: shapes, values, and the plans that give them."""

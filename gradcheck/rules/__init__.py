@@ -1,0 +1,1 @@
+"""What a right backward keeps, one module per family."""

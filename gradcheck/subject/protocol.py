@@ -8,7 +8,7 @@ Nothing that imports this module knows how the layer is spelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -19,15 +19,16 @@ Primals = Mapping[str, Array]
 Outputs = tuple[Array, ...]
 
 
+@dataclass(frozen=True, slots=True)
 class Missing:
-    """The layer has no gradient for an argument, though it should: ``how`` says where it was looked for."""
+    """There is no gradient for an argument: ``how`` says what was found instead.
 
-    def __init__(self, how: str, *, certain: bool = True) -> None:
-        self.how = how
-        self.certain = certain
+    ``owed`` is false where a right layer may well have none (a fixed table, a loss's float targets): then it is
+    remarked on, but no error.
+    """
 
-    def __repr__(self) -> str:
-        return f"Missing({self.how!r})"
+    how: str
+    owed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,25 @@ class Argument:
     name: str
     kind: Literal["input", "parameter"]
     value: Array
+    constant: bool = False
 
     @property
     def differentiable(self) -> bool:
-        """Whether the argument is real: integers, booleans and objects have no gradient."""
-        return bool(np.issubdtype(self.value.dtype, np.floating))
+        """Whether a gradient is owed: integers, booleans and declared constants (a loss's targets) have none."""
+        return not self.constant and bool(np.issubdtype(self.value.dtype, np.floating))
 
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """What one backward gave: per differentiable argument the raw object, or `Missing`.
+    """What one backward gave: per argument the raw object, or `Missing`.
 
-    ``problems`` holds what is wrong with the whole (too many, too few, a wrong nesting), a sentence each.
+    ``problems`` says what is wrong with the whole (too few gradients, a wrong nesting), ``remarks`` what is odd but
+    may be meant (values beyond the gradients that are owed), a sentence each.
     """
 
     values: Mapping[str, object]
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 Pullback = Callable[[Outputs], Gradients]

@@ -1,0 +1,1 @@
+"""Timings, and the ratios between them: ``pytest benchmarks`` prints both."""

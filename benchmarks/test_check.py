@@ -1,0 +1,43 @@
+"""What a check costs beside the one ``forward`` and ``backward`` that it checks, at a case that is given."""
+
+import numpy as np
+import pytest
+
+import gradcheck
+import layers
+
+RNG = np.random.default_rng(0)
+# what -> the layer, its settings and the inputs
+CASES = {
+    "check of Affine 64x256x128": (
+        layers.Affine,
+        {"W": RNG.normal(size=(256, 128)), "b": RNG.normal(size=128)},
+        (RNG.normal(size=(64, 256)),),
+    ),
+    "check of Sigmoid 256x256": (layers.Sigmoid, {}, (RNG.normal(size=(256, 256)),)),
+}
+# One element at a time would take two forwards per element: more than 100,000 of them for this Affine.
+AT_MOST = 1_000
+
+
+@pytest.mark.benchmark(max_time=0.5, min_rounds=3)
+@pytest.mark.parametrize("way", ["forward + backward", "check"])
+@pytest.mark.parametrize("what", CASES)
+def test_time(clock, what, way):
+    make, settings, inputs = CASES[what]
+    layer = make(**settings)
+    dout = np.random.default_rng(1).normal(size=layer.forward(*inputs).shape)
+
+    def forward_and_backward():
+        layer.forward(*inputs)
+        layer.backward(dout)
+
+    def check():
+        assert gradcheck.check(make, settings=settings, inputs=inputs)
+
+    clock(what, way, check if way == "check" else forward_and_backward)
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_a_check_costs_a_bounded_number_of_calls(ratio, what):
+    assert ratio(what, "check", "forward + backward") <= AT_MOST

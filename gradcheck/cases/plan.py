@@ -1,0 +1,130 @@
+"""A plan: what a layer is built and called with, over named sizes; and the cases that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from gradcheck.cases.signature import Dims, Signature
+from gradcheck.cases.values import Fixed, Recipe, Size, Sizes, Spec, realise, stream
+from gradcheck.errors import UsageError
+from gradcheck.records import Case
+
+Settings = dict[str | int, Any]
+Inputs = dict[str, Any]
+
+# Trial and confirmation use sizes that are pairwise different, so that a wrong guess of a shape raises instead of
+# passing; with 1 among the sizes of a trial, broadcasting would hide a wrong guess.
+TRIAL_SIZES = (3, 4, 5, 2, 7, 6, 8)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to make a point of a layer from a `Case`.
+
+    ``limits`` are smallest sizes of dimensions, found by trying (a 3 x 3 kernel needs an image of 3 x 3 at least).
+    """
+
+    settings: Mapping[str | int, Recipe]
+    inputs: Mapping[str, Recipe]
+    outputs: tuple[Dims, ...] = ()
+    limits: Mapping[str, int] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The named dimensions, in the order in which they first appear."""
+        dims: list[str | int] = []
+        for recipe in (*self.inputs.values(), *self.settings.values()):
+            if isinstance(recipe, Spec | Sizes):
+                dims += [*recipe.dims, *((recipe.limit,) if isinstance(recipe, Spec) and recipe.limit else ())]
+            elif isinstance(recipe, Size):
+                dims.append(recipe.dim)
+        return tuple(dict.fromkeys(dim for dim in dims if isinstance(dim, str)))
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """The inputs that have no gradient though they are real."""
+        return frozenset(name for name, r in self.inputs.items() if isinstance(r, Spec) and r.constant)
+
+    @property
+    def signature(self) -> Signature:
+        """The shapes of inputs and constructor arrays, each argument once, and of the outputs."""
+        arrays = {str(name): recipe for name, recipe in (*self.inputs.items(), *self.settings.items())}
+        arrays |= dict(self.inputs)
+        return Signature(tuple(r.dims for r in arrays.values() if isinstance(r, Spec)), self.outputs)
+
+    def trial(self) -> Case:
+        """Return the case with pairwise different sizes."""
+        sizes = dict(zip(self.names, TRIAL_SIZES, strict=False))
+        sizes |= {name: 9 + k for k, name in enumerate(self.names[len(TRIAL_SIZES) :])}
+        return self.case({n: max(s, self.limit(n) + k) for k, (n, s) in enumerate(sizes.items())}, 0)
+
+    def limit(self, name: str) -> int:
+        """Return the smallest size that a dimension takes."""
+        return (self.limits or {}).get(name, 1)
+
+    def case(self, sizes: Mapping[str, int], seed: int) -> Case:
+        """Return the case of given sizes."""
+        return Case(tuple((name, sizes[name]) for name in self.names), seed)
+
+    def realise(self, case: Case) -> tuple[Settings, Inputs]:
+        """Draw the settings and inputs of a case: each argument from a stream of its own name.
+
+        Raises
+        ------
+        UsageError
+            If the case names other dimensions than the plan.
+        """
+        sizes = dict(case.sizes)
+        if set(sizes) != set(self.names):
+            raise UsageError(
+                f"the case {str(case)!r} gives sizes for {', '.join(sizes) or 'nothing'}, "
+                f"but the layer's dimensions are {', '.join(self.names) or 'none'}",
+                fix="give one size for each dimension, as in a printed case",
+            )
+        settings = {k: realise(r, stream(case.seed, "value", str(k)), sizes) for k, r in self.settings.items()}
+        inputs = {k: realise(r, stream(case.seed, "value", k), sizes) for k, r in self.inputs.items()}
+        return settings, inputs
+
+    def sweep(self, seed: int, count: int) -> Iterator[Case]:
+        """Yield the cases of a run: the trial sizes, all smallest, all equal, then random ones with 1 among them."""
+        names = self.names
+        rng = stream(seed, "sizes", *names)
+        fixed: list[Mapping[str, int]] = [
+            dict(self.trial().sizes),
+            {name: self.limit(name) for name in names},
+            {name: self.limit(name) + 1 for name in names},
+            {name: self.limit(name) + 2 for name in names},
+        ]
+        for number in range(count):
+            if number < len(fixed):
+                sizes = fixed[number]
+            else:
+                top = 4 if number % 2 else 7
+                sizes = {name: self.limit(name) + int(rng.integers(0, top)) for name in names}
+            yield self.case(sizes, seed * 1_000_003 + number)
+
+    def smaller(self, case: Case, tries: int) -> Iterator[Case]:
+        """Yield cases with smaller sizes than ``case``, the smallest first."""
+        sizes = dict(case.sizes)
+        ranges = [range(self.limit(n), min(sizes[n], self.limit(n) + 2) + 1) for n in self.names]
+        combinations = sorted(product(*ranges), key=lambda c: (sum(c), max(c, default=0)))
+        for combination in combinations[:tries]:
+            if sum(combination) < sum(sizes.values()):
+                yield self.case(dict(zip(self.names, combination, strict=True)), 0)
+
+
+def fixed_plan(settings: Mapping[str | int, Any], inputs: Mapping[str, Any]) -> Plan:
+    """Return the plan of a point that the user gave: everything is what it is."""
+    return Plan(
+        {key: Fixed(value) for key, value in settings.items()}, {name: Fixed(value) for name, value in inputs.items()}
+    )
+
+
+def shapes_of(values: Mapping[str, Any]) -> tuple[Dims, ...]:
+    """Return the shapes of the arrays among the values, as a signature shows them."""
+    return tuple(np.shape(v) for v in values.values() if isinstance(v, np.ndarray | float))

@@ -1,0 +1,115 @@
+"""The doors of the library. Read this first: target → subject → case → evidence → finding → report.
+
+`check` takes a layer, `check_targets` what a command line names; both end in `gradcheck.examine.examine`, which tells
+the story of one layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gradcheck import __version__
+from gradcheck.cases.search import Settings
+from gradcheck.errors import GradientError
+from gradcheck.examine import Request, examine
+from gradcheck.records import Report
+from gradcheck.subject.discover import discover, of_object
+
+
+def check(
+    subject: Any,
+    *,
+    inputs: Any = None,
+    settings: Settings = None,
+    cases: Iterable[tuple[Settings, Any]] | None = None,
+    signature: str | None = None,
+    seed: int = 0,
+    case: str | None = None,
+) -> Report:
+    """Check the hand-written backward of a layer.
+
+    Parameters
+    ----------
+    subject : class, object, function or pair of functions
+        A layer object with ``forward`` and ``backward``; a class or factory of such, called with ``settings``; a pair
+        ``(forward, vjp)``; or a function that returns ``(output, pullback)``.
+    inputs : tuple of arrays, optional
+        What forward is called with. Checked exactly at this point. Float32 arrays are promoted to float64 where the
+        layer lets them be. Integers and booleans have no gradient.
+    settings : dict or tuple, optional
+        Keyword or positional arguments of the constructor.
+    cases : iterable of (settings, inputs), optional
+        Several points instead of one.
+    signature : str, optional
+        Shapes in gufunc notation, such as ``"(n,i),(i,o),(o)->(n,o)"``: those of forward's arguments, then those of the
+        arrays that the constructor takes. Without it, shapes are found by trying.
+    seed : int
+        Of all draws.
+    case : str, optional
+        One printed case, to be replayed alone.
+
+    Returns
+    -------
+    Report
+        True only if something was checked and nothing failed. Its error bars are measured; there is no tolerance.
+
+    Raises
+    ------
+    UsageError
+        If what was given does not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np, gradcheck
+    >>> report = gradcheck.check((np.sin, lambda dout, x: dout * np.cos(x)), inputs=(np.array([0.5, 2.0]),))
+    >>> report.verdict, bool(report)
+    ('pass', True)
+    >>> report = gradcheck.check((np.sin, lambda dout, x: dout * np.sin(x)), inputs=(np.array([0.5, 2.0]),))
+    >>> report.verdict, report.findings[0].rule
+    ('fail', 'GC101')
+    """
+    request = Request(inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case)
+    return Report(seed, (examine(of_object(subject), request, strict=True),), __version__)
+
+
+def assert_gradients(subject: Any, **options: Any) -> Report:
+    """Check a layer as `check` does, and raise unless it passes.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    GradientError
+        Its text is the report. Also where nothing could be checked: that is no pass.
+    UsageError
+        As in `check`.
+    """
+    report = check(subject, **options)
+    if not report:
+        from gradcheck.report.text import render  # noqa: PLC0415 - rich is imported when there is something to say
+
+        raise GradientError(render(report, color=False), report)
+    return report
+
+
+def check_targets(
+    targets: Sequence[str], *, seed: int = 0, case: str | None = None, signature: str | None = None
+) -> Report:
+    """Check every layer found in files, directories, notebooks and modules.
+
+    Returns
+    -------
+    Report
+        Without subjects where no layer was found.
+
+    Raises
+    ------
+    UsageError
+        If a target does not exist or is none of these.
+    """
+    request = Request(signature=signature, seed=seed, case=case)
+    found = [layer for target in targets for layer in discover(target)]
+    return Report(seed, tuple(examine(layer, request) for layer in found), __version__)

@@ -1,0 +1,201 @@
+"""The command line: ``gradcheck TARGET...``, and ``gradcheck rules`` and ``gradcheck rule CODE`` to look rules up.
+
+Exit status: 0 every layer that could be checked passed; 1 a layer failed (with ``--strict``: or could not be checked);
+2 what was asked cannot be done, or nothing was checked; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from gradcheck import __version__
+from gradcheck.errors import UsageError
+from gradcheck.records import Report
+from gradcheck.report import json, junit, text
+from gradcheck.report.layout import repeat_command, tally
+
+PASSED, FAILED, NOTHING_CHECKED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; whatever goes wrong is one message on standard error, never a traceback."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        status = _command(arguments).main(arguments, prog_name="gradcheck", standalone_mode=False)
+    except UsageError as error:
+        status = _refuse(error.message, error.fix)
+    except click.ClickException as error:
+        status = _refuse(error.format_message(), "gradcheck --help shows what can be given")
+    except (KeyboardInterrupt, click.Abort):
+        status = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 -- Python's own status for a crash is 1, which says that a layer is wrong
+        traceback.print_exc()
+        status = _refuse(f"a bug in gradcheck, not in the layer: {error!r}", "report it with the lines above")
+    sys.exit(status)
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`gradcheck rules` lists the rules, `gradcheck rule CODE` explains one. Exit status: 0 passed, 1 a layer "
+    "failed, 2 usage error or nothing was checked.",
+)
+@click.argument("targets", metavar="TARGET...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every draw.")
+@click.option("--case", metavar='"n=2 i=2 seed=0"', help="Check one case only, as a report printed it.")
+@click.option("--signature", metavar='"(n,i),(i,o)->(n,o)"', help="Shapes of the inputs and outputs.")
+@click.option("--strict", is_flag=True, help="Fail if a layer could not be checked.")
+@click.version_option(__version__, "--version", prog_name="gradcheck", message="%(prog)s %(version)s")
+def check_command(
+    targets: tuple[str, ...],
+    *,
+    form: str,
+    output: Path | None,
+    seed: int,
+    case: str | None,
+    signature: str | None,
+    strict: bool,
+) -> int:
+    """Check the hand-written backward of every layer in TARGET.
+
+    A TARGET is a .py file, a directory, an .ipynb notebook or a module; or one layer in it, as in layers.py::Affine or
+    package.module:Affine.
+    """
+    if not targets:
+        raise UsageError("no target was given", fix="name what to check, for example: gradcheck layers.py")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {output}: there is no such directory", fix="make it, or name another file")
+
+    report = _check(targets, seed=seed, case=case, signature=signature)
+    repeat = partial(repeat_command, options=() if signature is None else ("--signature", signature))
+    if form == "text":
+        color = output is None and text.wants_color(sys.stdout)
+        rendered = text.render(report, color=color, repeat=repeat)
+    else:
+        rendered = json.render(report) if form == "json" else junit.render(report, repeat=repeat)
+
+    if output is None:
+        # Programs read JSON and XML as UTF-8, whatever the terminal speaks.
+        _put(rendered, sys.stdout, encoding=None if form == "text" else "utf-8")
+    else:
+        _save(rendered, output)
+        _say(f"{tally(report)}; the report is in {output}")
+    return _judge(report, targets, strict=strict, visible=form == "text" and output is None)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def rules_command() -> int:
+    """List the rules: code, default level, title."""
+    from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _check
+
+    _put("".join(f"{rule.code}  {rule.level:7}  {rule.title}\n" for _, rule in sorted(CATALOGUE.items())), sys.stdout)
+    return PASSED
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("code")
+def rule_command(code: str) -> int:
+    """Explain one rule, for example GC201."""
+    from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _check
+
+    rule = CATALOGUE.get(code.upper())
+    if rule is None:
+        raise UsageError(f"there is no rule {code!r}", fix="gradcheck rules lists the codes")
+    _put(f"{rule.code}  {rule.title}  ({rule.level})\n\n{rule.page.strip()}\n", sys.stdout)
+    return PASSED
+
+
+def _command(arguments: Sequence[str]) -> click.Command:
+    """Tell a subcommand from a target: what exists as a path is a target, whatever its name."""
+    first = arguments[0] if arguments else ""
+    subcommand = {"rules": rules_command, "rule": rule_command}.get(first)
+    if subcommand is None or Path(first).exists():
+        return check_command
+    return click.Group("gradcheck", commands={first: subcommand})
+
+
+def _check(targets: Sequence[str], *, seed: int, case: str | None, signature: str | None) -> Report:
+    """Run the engine; the layers can neither print into the report nor end the run as if all had passed."""
+    from gradcheck.check import check_targets  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
+
+    with _no_terminal():
+        try:
+            return check_targets(targets, seed=seed, case=case, signature=signature)
+        except SystemExit as error:
+            raise UsageError(
+                f"the checked code called sys.exit({error.code!r})",
+                fix='put what a module does as a script under: if __name__ == "__main__":',
+            ) from None
+
+
+@contextmanager
+def _no_terminal() -> Iterator[None]:
+    """Cut the checked code off: what it prints goes nowhere, and what it reads is at its end instead of waited for."""
+    nothing = Path(os.devnull)
+    stdin = sys.stdin
+    with nothing.open("w", encoding="utf-8") as nowhere, nothing.open(encoding="utf-8") as empty:
+        sys.stdin = empty
+        try:
+            with redirect_stdout(nowhere):
+                yield
+        finally:
+            sys.stdin = stdin
+
+
+def _judge(report: Report, targets: Sequence[str], *, strict: bool, visible: bool) -> int:
+    """Turn the report into the exit status, and say what it cannot say itself, or does not where it is not visible."""
+    unchecked = report.count("unchecked") + report.count("inconclusive")
+    if report.verdict == "fail":
+        return FAILED
+    if not report.subjects:
+        fix = "a layer is a class with forward and backward methods; name one as in layers.py::Affine"
+        return _refuse(f"no layer was found in {', '.join(targets)}", fix)
+    if report.verdict != "pass":
+        return (
+            NOTHING_CHECKED if visible else _refuse("no layer could be checked", "the report says why, layer by layer")
+        )
+    if strict and unchecked:
+        _say(f"--strict: {unchecked} of {len(report.subjects)} layers could not be checked")
+        return FAILED
+    return PASSED
+
+
+def _refuse(message: str, fix: str) -> int:
+    _say(message + (f"\n  to fix it: {fix}" if fix else ""))
+    return NOTHING_CHECKED
+
+
+def _say(message: str) -> None:
+    _put(f"gradcheck: {message}\n", sys.stderr)
+
+
+def _put(words: str, stream: TextIO, *, encoding: str | None = None) -> None:
+    """Write to a standard stream, whatever it can encode, and though its reader may have gone away."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    try:
+        # click.echo makes colours work on old Windows terminals; whether there are any was decided before.
+        click.echo(text.encodable(words, stream.encoding or "utf-8"), file=stream, nl=False, color=True)
+    except BrokenPipeError:
+        # As in `gradcheck layers | head`. Python would complain once more when it flushes the stream at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _save(rendered: str, output: Path) -> None:
+    try:
+        output.write_bytes(rendered.encode("utf-8", errors="backslashreplace"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}", fix="give --output a file that can be written"
+        ) from None

@@ -1,0 +1,138 @@
+"""The slow path: one argument along one direction, with the step that suits it and without the outputs on a kink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcheck.derivative.central import Estimate, Stencil, estimate, stencil, structure_of
+from gradcheck.derivative.function import Vector
+from gradcheck.derivative.probe import Centre, Direction, Scalar
+
+# Steps are tried in ratios of 16: the bar's two parts go like h**2 and 1/h, so that a neighbour tells the way.
+_RATIO = 16.0
+# 2**-44 of a scale is lost in float64; beyond one scale another regime begins, and 2 h v reaches four of them there.
+_SMALLEST, _LARGEST = 2.0**-44, 1.0
+# An output is set aside when what is not smooth about it exceeds this share of its response. Smooth outputs stay far
+# below at the step chosen; one with a kink inside the stencil lies near 1.
+_KINKED = 0.01
+# At most this share of the outputs may be set aside: what passes must still be most of the function.
+_SET_ASIDE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One direction and one cotangent, followed to the best step.
+
+    ``best`` is None where no step gave a usable estimate; ``scalar.w`` is zero at the outputs that were set aside.
+    """
+
+    direction: Direction
+    scalar: Scalar
+    best: Estimate | None
+    stencil: Stencil | None
+    set_aside: int = 0
+    reason: str = ""
+    stencils: tuple[Stencil, ...] = field(default=(), repr=False)
+
+
+def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float | None = None) -> Probe:
+    """Estimate the derivative of ``w @ y`` along a direction as well as this function allows."""
+    stencils = _walk(centre, direction, scalar, centre.precision.step if start is None else start)
+    if not stencils:
+        return Probe(direction, scalar, None, None, reason="the outputs are not finite around the point")
+    found = _select(centre, Probe(direction, scalar, None, None, stencils=stencils))
+    if found.best is not None and found.best.bar <= centre.precision.target * found.best.size:
+        return found
+    kept = _without_kinks(stencils, scalar.w)
+    if kept is None:
+        return found
+    aside = int(np.count_nonzero((kept == 0.0) & (scalar.w != 0.0)))
+    again = _select(centre, Probe(direction, centre.scalar(kept), None, None, aside, stencils=stencils))
+    return again if again.best is not None else found
+
+
+def _walk(centre: Centre, direction: Direction, scalar: Scalar, start: float) -> tuple[Stencil, ...]:
+    """Evaluate at steps on a ladder, to where the bar is smallest: first the way that it points, then the other."""
+    first = None
+    h = start
+    while first is None and h >= _SMALLEST:
+        first = stencil(centre, direction, h)
+        h /= _RATIO
+    if first is None:
+        return ()
+
+    visited = [first]
+    here = estimate(first, scalar, centre.precision)
+    start = first.h
+    if _settled(centre, here):
+        return (first,)
+    ways = (_RATIO, 1.0 / _RATIO) if here.dead or 2.0 * here.structure < here.bar else (1.0 / _RATIO, _RATIO)
+    for way in ways[:1] if here.dead else ways:
+        last, h = here, start * way
+        while _SMALLEST <= h <= _LARGEST:
+            s = stencil(centre, direction, h)
+            if s is None:
+                break
+            visited.append(s)
+            now = estimate(s, scalar, centre.precision)
+            if _settled(centre, now):
+                return tuple(visited)
+            if _worse(now, last):
+                break
+            last, h = now, h * way
+    return tuple(visited)
+
+
+def _worse(now: Estimate, last: Estimate) -> bool:
+    """Whether to turn back: not as long as there is nothing yet to be worse than."""
+    if last.dead:
+        return False
+    return now.dead or (last.sound and now.bar >= last.bar)
+
+
+def _settled(centre: Centre, now: Estimate) -> bool:
+    return now.sound and not now.dead and now.bar <= centre.precision.target * now.size
+
+
+def _select(centre: Centre, found: Probe) -> Probe:
+    """Choose among the steps as Lepski (1991) does: a larger one counts only while it contradicts no smaller one.
+
+    Far out, a function may look smooth with another slope (a saturated sigmoid: zero); close in, rounding only widens
+    the bar. So the intervals are intersected from the smallest step upwards, and the tightest of them is taken. Where
+    nothing moved at small steps, and nothing settled at large ones, the numeric derivative is the zero seen there.
+    """
+    low, high = -float("inf"), float("inf")
+    best: tuple[Estimate, Stencil] | None = None
+    dead: tuple[Estimate, Stencil] | None = None
+    for s in sorted(found.stencils, key=lambda s: s.h):
+        e = estimate(s, found.scalar, centre.precision)
+        if e.dead:
+            dead = (e, s) if best is None else dead
+            continue
+        if not e.sound:
+            continue
+        if e.residual - e.bar > high or e.residual + e.bar < low:
+            break
+        low, high = max(low, e.residual - e.bar), min(high, e.residual + e.bar)
+        if best is None or e.bar < best[0].bar:
+            best = (e, s)
+    chosen = best or dead
+    if chosen is None:
+        reason = "no step was found at which the difference quotient settles"
+        return Probe(found.direction, found.scalar, None, None, found.set_aside, reason, found.stencils)
+    return Probe(found.direction, found.scalar, *chosen, found.set_aside, stencils=found.stencils)
+
+
+def _without_kinks(stencils: tuple[Stencil, ...], w: Vector) -> Vector | None:
+    """Return ``w`` with the outputs on a kink set to zero, at the step where that leaves the least; None if nowhere."""
+    least, kept = float("inf"), None
+    live = int(np.count_nonzero(w))
+    for s in stencils:
+        c = structure_of(s, w)
+        kinked = (c > _KINKED * np.abs(w) * np.maximum(np.abs(s.dy1), np.abs(s.dy1 + s.t))) & (w != 0.0)
+        number = int(np.count_nonzero(kinked))
+        if 0 < number <= _SET_ASIDE * live and number < live and float(c[~kinked].sum()) < least:
+            least, kept = float(c[~kinked].sum()), np.where(kinked, 0.0, w)
+    return kept

@@ -1,0 +1,111 @@
+"""How finely a function computes: what its formats promise, and what its analytic side really keeps.
+
+The promise gives the first step and the floor under every error bar; the measurement is made only before an accusation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradcheck.derivative.function import Block, Function, Vector
+
+if TYPE_CHECKING:
+    from gradcheck.derivative.probe import Centre, Direction, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What follows from the coarsest floating format that goes in or comes out.
+
+    Parameters
+    ----------
+    eps : float
+        The distance from 1 to the next number.
+    tiny : float
+        The smallest positive number: nothing is rounded more finely than this, however small it is.
+    step : float
+        The first step, in units of each element's scale. A central difference errs by about ``h**2`` (truncation) plus
+        ``eps / h`` (rounding), which balance at ``eps**(1/3)``; a little to the small side of that, because scales
+        are only known to within a factor and truncation grows faster (Gill, Murray & Wright 1981, section 8.6).
+    agreement : float
+        A central difference at ``step`` that meets the gradient this closely agrees: typical errors are a few times
+        smaller, and a wrong gradient comes so close by luck with about this probability.
+    loosest : float
+        The weakest resolution at which a joint agreement is taken for an answer; else the argument is probed alone.
+    target : float
+        A bar this small (relative) ends the search for a better step.
+    limit : float
+        A wider bar (relative) decides nothing: what agrees within it is inconclusive.
+    """
+
+    eps: float
+    tiny: float
+    step: float
+    agreement: float
+    loosest: float
+    target: float
+    limit: float
+
+    @property
+    def floor(self) -> float:
+        """The least scale of an element relative to its size: below it ``x + h v`` would round back to ``x``."""
+        return float(max(2.0**-20, 2.0 * self.eps**0.5))
+
+
+_DOUBLE = Precision(2.0**-52, 2.0**-1074, 2.0**-20, 2.0**-28, 1e-5, 2e-8, 1e-2)
+_SINGLE = Precision(2.0**-23, 2.0**-149, 2.0**-9, 2.0**-12, 1e-2, 1e-4, 2e-2)
+_HALF = Precision(2.0**-10, 2.0**-24, 2.0**-4, 2.0**-5, 1e-1, 3e-2, 2e-1)
+
+
+def precision_of(function: Function) -> Precision:
+    """Return the precision that the formats of the arguments and of the outputs promise.
+
+    Examples
+    --------
+    >>> block = Block("x", 0, 1, np.dtype(np.float64))
+    >>> function = Function(lambda x: (x, lambda w: w), np.ones(1), (block,), (np.dtype(np.float32),))
+    >>> precision_of(function).step == 2.0**-9
+    True
+    """
+    dtypes = [block.dtype for block in function.blocks] + list(function.dtypes)
+    eps = max((float(np.finfo(dtype).eps) for dtype in dtypes), default=2.0**-52)
+    if eps <= _DOUBLE.eps:  # long double inputs are float64 by the time they are in x
+        return _DOUBLE
+    return _SINGLE if eps <= _SINGLE.eps else _HALF
+
+
+def rounded(x: Vector, blocks: tuple[Block, ...]) -> Vector:
+    """Return ``x`` rounded to what each argument's format can hold."""
+    out = np.array(x, dtype=np.float64)
+    for block in blocks:
+        if block.dtype != np.float64:
+            out[block.where] = out[block.where].astype(block.dtype).astype(np.float64)
+    return out
+
+
+def analytic_noise(centre: Centre, direction: Direction, scalar: Scalar) -> float:
+    """Measure the rounding of the analytic derivative along a direction: how far it moves when the last digits do.
+
+    The backward is run at two points whose elements differ from ``x`` by one unit in the last place or not at all.
+    (Perturb the last digits and see what moves: the CESTAC idea, Vignes 1993.) Infinite where that cannot be done.
+    """
+    noise = 0.0
+    for _ in range(2):
+        flips = centre.rng.integers(-1, 2, size=centre.x.size) * centre.precision.eps
+        moved = centre.backward_at(rounded(centre.x * (1.0 + flips), centre.function.blocks), scalar.w)
+        if moved is None:
+            return float("inf")
+        change = (moved - scalar.g)[direction.where] * direction.v
+        noise = max(noise, abs(float(change.sum())), norm(change))
+    return noise
+
+
+def norm(z: Vector) -> float:
+    """Return the Euclidean norm, without overflow or underflow on the way."""
+    largest = float(np.abs(z).max(initial=0.0))
+    if largest == 0.0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(np.square(z / largest).sum()))

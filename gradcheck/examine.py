@@ -1,0 +1,159 @@
+"""The story of one layer: find its points, gather evidence at each, keep the smallest case of every finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gradcheck.cases.search import Points, Settings
+from gradcheck.diagnosis import diagnose
+from gradcheck.errors import UncheckedError, UsageError
+from gradcheck.records import Case, Finding, SubjectReport, Verdict
+from gradcheck.rules.catalogue import findings_of, tried
+from gradcheck.rules.evidence import Evidence, NotComparableError, gather
+from gradcheck.subject.discover import Found
+from gradcheck.subject.world import quiet_world
+
+_SHRINKS = 32  # smaller cases tried for each finding
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; see `gradcheck.check` for the fields."""
+
+    inputs: Any = None
+    settings: Settings = None
+    cases: Iterable[tuple[Settings, Any]] | None = None
+    signature: str | None = None
+    seed: int = 0
+    case: str | None = None
+
+
+def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectReport:
+    """Check one layer.
+
+    Parameters
+    ----------
+    found : Found
+    request : Request
+    strict : bool
+        Raise a `UsageError` where what was given does not fit the layer, rather than reporting it unchecked.
+    """
+    blank = SubjectReport(found.name, found.target, "unchecked")
+    if found.reason is not None:
+        return replace(blank, reason=found.reason, fix=found.fix)
+    with quiet_world():
+        try:
+            points = Points.of(
+                found.name, found.obj,
+                inputs=request.inputs, settings=request.settings, cases=request.cases, signature=request.signature,
+            )  # fmt: skip
+            blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
+            tally = _Tally(points)
+            for case in [Case.parse(request.case)] if request.case else points.sweep(request.seed):
+                tally.look(case)
+            if not request.case:
+                tally.shrink()
+        except UsageError as error:
+            if strict and not isinstance(error, UncheckedError):
+                raise
+            return replace(blank, reason=error.message, fix=error.fix)
+        findings = tuple(diagnose(found.obj, points, *entry) for entry in tally.findings.values())
+    return tally.summary(blank, findings)
+
+
+@dataclass
+class _Tally:
+    """What the cases of one layer have shown so far."""
+
+    points: Points
+    cases: int = 0
+    forwards: int = 0
+    backwards: int = 0
+    rules: set[str] = field(default_factory=set)
+    resolution: dict[str, float] = field(default_factory=dict)
+    undecided: dict[str, str] = field(default_factory=dict)
+    findings: dict[tuple[str, str | None], tuple[Finding, Case, Evidence]] = field(default_factory=dict)
+    skipped: str = ""
+
+    def look(self, case: Case) -> None:
+        """Gather the evidence of a case and enter its findings, and what its passes resolved."""
+        evidence = self._gather(case)
+        if evidence is None:
+            return
+        self.cases += 1
+        self.rules |= tried(evidence)
+        for finding in findings_of(evidence):
+            self.findings.setdefault((finding.rule, finding.argument), (finding, case, evidence))
+        for argument in evidence.owed:
+            comparison = evidence.comparisons.get(argument.name)
+            if comparison is None:
+                continue
+            if comparison.verdict == "pass":
+                best = self.resolution.get(argument.name, float("inf"))
+                self.resolution[argument.name] = min(best, comparison.resolution)
+            else:
+                self.undecided.setdefault(argument.name, comparison.reason or comparison.verdict)
+
+    def shrink(self) -> None:
+        """Replace each finding by the same one at the smallest case that shows it."""
+        for key, (_, case, _) in list(self.findings.items()):
+            for smaller in self.points.smaller(case, _SHRINKS):
+                evidence = self._gather(smaller)
+                found = {(f.rule, f.argument): f for f in findings_of(evidence)} if evidence is not None else {}
+                if evidence is not None and key in found:
+                    self.findings[key] = found[key], smaller, evidence
+                    break
+
+    def summary(self, blank: SubjectReport, findings: tuple[Finding, ...]) -> SubjectReport:
+        """Return the report of the layer: a pass only where every gradient that could be compared was."""
+        verdict: Verdict = "pass"
+        reason = fix = None
+        undecided = {name: why for name, why in self.undecided.items() if name not in self.resolution}
+        if any(finding.level == "error" for finding in findings):
+            verdict = "fail"
+        elif not self.cases:
+            verdict = "unchecked"
+            reason, fix = self.skipped or "no case could be run", "give inputs that forward takes: inputs=(...)"
+        elif not self.resolution:
+            verdict = "inconclusive"
+            reason = "; ".join(f"{name}: {why}" for name, why in undecided.items()) or "no gradient could be compared"
+        elif undecided:
+            # What is zero, or lost in rounding, wherever it is looked at cannot be wrong by much; what is too singular
+            # or too noisy everywhere may be.
+            verdict = "inconclusive" if any("vacuous" not in why for why in undecided.values()) else "pass"
+            reason = "; ".join(f"{name} was not compared: {why}" for name, why in undecided.items())
+        return replace(
+            blank,
+            verdict=verdict,
+            cases=self.cases,
+            forwards=self.forwards,
+            backwards=self.backwards,
+            resolution=self.resolution,
+            reason=reason,
+            fix=fix,
+            rules=tuple(sorted(self.rules)),
+            findings=findings,
+        )
+
+    def _gather(self, case: Case) -> Evidence | None:
+        """Return the evidence of a case and count its calls; None where the case shows nothing."""
+        try:
+            evidence = gather(self.points.at(case), case.seed)
+        except NotComparableError as error:
+            self.skipped = self.skipped or str(error)
+            return None
+        self.forwards += evidence.forwards
+        self.backwards += evidence.backwards
+        if not evidence.deterministic:
+            raise UncheckedError(
+                "forward is random: two runs at the same point with the same global seeds give different outputs",
+                fix="let the layer take a seed or generator, so that it draws the same each time it is built",
+            )
+        if not evidence.owed:
+            raise UncheckedError(
+                "no argument is real, so there is no gradient to check",
+                fix="give floating-point inputs, for example x.astype(float)",
+            )
+        return evidence

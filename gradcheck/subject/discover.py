@@ -1,0 +1,244 @@
+"""From what the user names to the layers in it.
+
+::
+
+    target ─places→ files ─outline→ those with layers ─load, notebook→ modules ─recognise→ Found, Found, …
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradcheck.errors import UsageError
+from gradcheck.records import Location
+from gradcheck.subject import outline, recognise, source
+from gradcheck.subject.files import File, Loaded, Obstacle, read
+from gradcheck.subject.places import places, split
+
+
+@dataclass(frozen=True)
+class Found:
+    """A layer, or what looks like one.
+
+    Parameters
+    ----------
+    name : str
+        As the user would call it: ``Affine``, or ``affine`` for ``affine_forward`` and ``affine_backward``.
+    target : str
+        What to give to find it again: ``path/to/file.py::Affine``, ``pkg.mod:Affine``.
+    obj : object
+        A class (or, where one was named, an instance or a factory), or the tuple ``(forward, backward)`` of two
+        functions; None if there is a ``reason``.
+    location : Location or None
+        Where it is defined.
+    reason, fix : str or None
+        Why it cannot be checked though it was found, and what to do about it.
+    """
+
+    name: str
+    target: str
+    obj: Any
+    location: Location | None = None
+    reason: str | None = None
+    fix: str | None = None
+
+
+def discover(target: str) -> list[Found]:
+    """Return the layers that a target names, in the order of the source; those that cannot be loaded with the reason.
+
+    Parameters
+    ----------
+    target : str
+        A ``.py`` file, a notebook, a directory, a module; with ``::Name`` (or ``module:Name``) one layer of it.
+
+    Returns
+    -------
+    list of Found
+        Empty if there is no layer; `nothing_found` then says so.
+
+    Raises
+    ------
+    UsageError
+        If there is no such thing, or it is of a kind in which no layers can be looked for.
+    """
+    where, name = split(target)
+    files, single = places(where, module_first=bool(name) and "::" not in target)
+    contents = [read(place, strict=single) for place in files]
+    if name:
+        return _named(name, where, contents)
+    known = _known(file.tree for file in contents)
+    return [found for file in contents for found in _in_file(file, known, single=single)]
+
+
+def of_object(obj: object) -> Found:
+    """Name and place a layer that is at hand: a class, an instance, a function or a pair of functions.
+
+    Examples
+    --------
+    >>> def scale_forward(x, a): ...
+    >>> def scale_backward(dout, cache): ...
+    >>> of_object((scale_forward, scale_backward)).name
+    'scale'
+    """
+    thing = obj[0] if isinstance(obj, tuple) and obj else obj
+    if not isinstance(thing, type) and not hasattr(thing, "__name__"):
+        thing = getattr(thing, "func", type(thing))  # a partial has the name of its function, an instance of its class
+    qualified = str(getattr(thing, "__qualname__", getattr(thing, "__name__", type(thing).__name__)))
+    name = qualified.rpartition("<locals>.")[2]
+    if isinstance(obj, tuple):
+        stems = outline.pairs([str(getattr(part, "__name__", "")) for part in obj])
+        name = next(iter(stems), name)
+    location = source.location_of(thing)
+    replayable = "<" not in qualified and location is not None and Path(location.file).suffix in (".py", ".ipynb")
+    return Found(name, f"{location.file}::{name}" if location and replayable else name, obj, location)
+
+
+def nothing_found(target: str) -> UsageError:
+    """Say that a target was looked through and has no layer."""
+    files, single = places(split(target)[0])
+    looked = "" if single else f" ({len(files)} file{'' if len(files) == 1 else 's'} looked through)"
+    notes = read(files[0], strict=False).notes if single else ()
+    return UsageError(
+        "; ".join([f"no layer found in {target}{looked}", *notes]),
+        fix="a layer is a class with forward and backward, or a pair of functions NAME_forward and NAME_backward",
+    )
+
+
+def _known(trees: Iterable[ast.Module]) -> set[str]:
+    """Return the names of the layer classes of all files, so that one may derive from another's."""
+    trees, known = list(trees), set[str]()
+    while True:
+        more = known.union(*(outline.layer_names(tree, known) for tree in trees))
+        if more == known:
+            return known
+        known = more
+
+
+def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
+    """Return all layers of a file, in the order of its lines."""
+    if file.unreadable:
+        location, obstacle = file.unreadable
+        return [Found(file.place.path.name, file.place.shown, None, location, *obstacle)]
+    likely = outline.layers(file.tree, known)
+    found = [
+        _unchecked(file, name, obstacle, location)
+        for name, (location, obstacle) in file.lost.items()
+        if name not in likely and not name.startswith("_")
+    ]
+    torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
+    if likely.keys() - torch or (single and not torch and outline.may_inherit(file.tree)):
+        found += _run(file, likely)
+    else:
+        found += [_unchecked(file, name, recognise.foreign(name, "torch")) for name in torch]
+    return sorted(found, key=lambda layer: _order(layer.location))
+
+
+def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
+    """Run a file and yield what is a layer or looks like one."""
+    functions = {name for couple in _couples(file).values() for name in couple}
+    loaded = file.run({*likely, *functions})
+    layers = recognise.in_module(loaded.module)
+    if loaded.failure and not likely:
+        yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
+    for name in {**layers, **dict.fromkeys(likely)}:
+        obj = layers.get(name)
+        obstacle = _trouble(loaded, name, obj) or (recognise.obstacle(obj) if isinstance(obj, type) else None)
+        if obstacle:
+            yield _unchecked(file, name, obstacle, _location(obj))
+        elif obj is not None:
+            yield Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+
+
+def _named(name: str, where: str, files: list[File]) -> list[Found]:
+    """Return the one layer that the user has named; of a directory, each layer of that name."""
+    top = name.partition(".")[0]
+    is_module = bool(files) and files[0].place.dotted == where  # pkg:Name is what pkg/__init__.py makes of Name
+    asked = files[:1] if is_module or len(files) == 1 else [file for file in files if _defines(file, top)]
+    found = [layer for layer in (_one(file, name) for file in asked) if layer is not None]
+    if found:
+        return found
+    known = _known(file.tree for file in files)
+    there = {f"{file.place.prefix}{layer}": layer for file in files for layer in outline.layers(file.tree, known)}
+    close = difflib.get_close_matches(name, there.values())
+    listed = (
+        list(there.values()) if len(files) == 1 else [target for target in there if there[target] in close or not close]
+    )
+    raise UsageError(
+        "; ".join([f"no {name} in {where}", *(note for file in files for note in file.notes)]),
+        fix=f"name one of its layers: {', '.join(listed[:20])}" if listed else "name a file or module that has it",
+    )
+
+
+def _one(file: File, name: str) -> Found | None:
+    """Return the layer of that name in a file, or None if there is none."""
+    top = name.partition(".")[0]
+    couple = _couple(name, _names(file))
+    loaded = file.run({top, *couple, *outline.layers(file.tree)})
+    if loaded.failure:
+        return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
+    obj: Any = loaded.module
+    for part in name.split("."):
+        obj = inspect.getattr_static(obj, part, None) if isinstance(obj, type) else getattr(obj, part, None)
+    functions = [key for key, value in vars(loaded.module).items() if callable(value)]
+    couple = () if isinstance(obj, type) else _couple(name, functions)
+    if couple:
+        obj = tuple(getattr(loaded.module, part) for part in couple)
+        name = next(iter(outline.pairs(couple)))
+    obstacle = _trouble(loaded, top, obj)
+    if obstacle is None and obj is None:
+        if name not in file.lost:
+            return None
+        location, obstacle = file.lost[name]
+        return _unchecked(file, name, obstacle, location)
+    obstacle = obstacle or recognise.why_not(name, obj)
+    if obstacle:
+        return _unchecked(file, name, obstacle, _location(obj))
+    return Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+
+
+def _unchecked(file: File, name: str, obstacle: Obstacle, location: Location | None = None) -> Found:
+    """Return a layer of this file that was found but cannot be checked."""
+    nodes = {node.name: node for node in outline.definitions(file.tree)} | outline.layers(file.tree)
+    if location is None and name in nodes:
+        location = source.location(file.filename, nodes[name].lineno)
+    return Found(name, f"{file.place.prefix}{name}", None, location, *obstacle)
+
+
+def _names(file: File) -> list[str]:
+    return [node.name for node in outline.definitions(file.tree)]
+
+
+def _couples(file: File) -> dict[str, tuple[str, str]]:
+    return outline.pairs(_names(file))
+
+
+def _couple(name: str, functions: Iterable[str]) -> tuple[str, ...]:
+    """Return the pair of functions that a name means: its stem, or either of the two."""
+    couples = outline.pairs(functions).items()
+    return next((couple for stem, couple in couples if name in (stem, *couple)), ())
+
+
+def _defines(file: File, name: str) -> bool:
+    return name in _names(file) or name in _couples(file) or name in file.lost
+
+
+def _trouble(loaded: Loaded, name: str, obj: object) -> Obstacle | None:
+    """Say what is the trouble with a layer, or with either function of a pair."""
+    names = [part.__name__ for part in obj] if isinstance(obj, tuple) else [name]
+    return next((found for found in map(loaded.trouble, names) if found), None)
+
+
+def _location(obj: object) -> Location | None:
+    thing = obj[0] if isinstance(obj, tuple) else obj
+    return None if thing is None else source.location_of(thing)
+
+
+def _order(location: Location | None) -> tuple[float, int]:
+    """Sort by cell and line; what has no place comes last."""
+    return (float("inf"), 0) if location is None else (location.cell or 0, location.line)

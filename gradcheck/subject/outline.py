@@ -1,0 +1,174 @@
+"""What a file defines, read from its syntax tree alone: nothing is imported that holds no layer."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Collection, Iterable, Iterator
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+# How people call the two halves of a layer. Only the first of each is checked as it stands.
+FORWARDS = ("forward", "fprop", "forward_pass", "__call__")
+BACKWARDS = ("backward", "bprop", "backward_pass", "backprop", "backpropagate")
+
+# The base classes of PyTorch as they are written; such a file is listed without importing torch.
+_TORCH = {"Module", "Function"}
+
+
+def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definition]:
+    r"""Return the layer-like definitions of a file by name: classes with a backward, and pairs of functions.
+
+    Parameters
+    ----------
+    tree : ast.Module
+    known : collection of str
+        Names of layer classes in other files: what derives from one is layer-like, too.
+
+    Examples
+    --------
+    >>> tree = ast.parse("def relu_forward(x): ...\ndef relu_backward(dout, cache): ...\nclass Data: ...")
+    >>> list(layers(tree))
+    ['relu']
+    """
+    classes: dict[str, Definition] = {}
+    for node in definitions(tree):
+        if isinstance(node, ast.ClassDef):
+            classes.pop(node.name, None)  # the last definition of a name holds
+            if _methods(node) & set(BACKWARDS) or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
+                classes[node.name] = node
+    concrete = {name: node for name, node in classes.items() if not is_abstract(node)}
+    functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
+    couples = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
+    return {name: node for name, node in (concrete | couples).items() if not name.startswith("_")}
+
+
+def layer_names(tree: ast.Module, known: Collection[str] = ()) -> set[str]:
+    """Return the names of all layer classes, base classes and private ones included, for the ``known`` of others."""
+    names = set(known)
+    for node in definitions(tree):
+        if isinstance(node, ast.ClassDef) and (_methods(node) & set(BACKWARDS) or _bases(node) & names):
+            names.add(node.name)
+    return names
+
+
+def may_inherit(tree: ast.Module) -> bool:
+    """Whether a class derives from something imported, other than from the standard library: it may be a layer."""
+    imported = {
+        alias.asname or alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if _top_module(node, alias) not in sys.stdlib_module_names
+    }
+    roots = {_root(base) for node in definitions(tree) if isinstance(node, ast.ClassDef) for base in node.bases} - vars(
+        builtins
+    ).keys()
+    return bool(roots & imported) or ("*" in imported and bool(roots))
+
+
+def pairs(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Find functions that belong together by name.
+
+    Examples
+    --------
+    >>> pairs(["affine_forward", "affine_backward", "backward_relu", "forward_relu", "forward"])
+    {'affine': ('affine_forward', 'affine_backward'), 'relu': ('forward_relu', 'backward_relu')}
+    """
+    order = {name: k for k, name in enumerate(names)}
+    found = {}
+    for name in order:
+        stem = name.removesuffix("_forward").removeprefix("forward_")
+        for forward, backward in ((f"{stem}_forward", f"{stem}_backward"), (f"forward_{stem}", f"backward_{stem}")):
+            if name == forward and backward in order:
+                found[stem] = (forward, backward)
+    return found
+
+
+def definitions(tree: ast.Module) -> Iterator[Definition]:
+    """Yield the classes and functions of a module, those in its ``if``, ``try`` and ``with`` blocks included."""
+    for node in _statements(tree.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def is_abstract(cls: ast.ClassDef) -> bool:
+    """Whether the class itself leaves forward or backward to others."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name in ("forward", "backward") and is_stub(node)
+        for node in cls.body
+    )
+
+
+def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the body is only a docstring, ``pass``, ``...`` or ``raise NotImplementedError``.
+
+    Examples
+    --------
+    >>> is_stub(ast.parse("def backward(self, dout): raise NotImplementedError('later')").body[0])
+    True
+    >>> is_stub(ast.parse("def forward(self, x): return x").body[0])
+    False
+    """
+    if any(ast.unparse(decorator).endswith("abstractmethod") for decorator in function.decorator_list):
+        return True
+    return all(_says_nothing(node) for node in function.body)
+
+
+def is_torch(node: Definition, tree: ast.Module) -> bool:
+    """Whether a definition is a class written as a ``torch.nn.Module`` or a ``torch.autograd.Function``."""
+    if not (isinstance(node, ast.ClassDef) and _bases(node) & _TORCH):
+        return False
+    return any(
+        _top_module(node, alias) == "torch"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.TryStar | ast.With):
+            for _, block in ast.iter_fields(node):
+                if isinstance(block, list):
+                    yield from _statements([part for part in block if isinstance(part, ast.stmt)])
+                    for handler in block:
+                        if isinstance(handler, ast.ExceptHandler):
+                            yield from _statements(handler.body)
+
+
+def _methods(cls: ast.ClassDef) -> set[str]:
+    """Names of what a class body defines, aliases such as ``backward = bprop`` included."""
+    names = set()
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return names
+
+
+def _bases(cls: ast.ClassDef) -> set[str]:
+    """Last words of the base classes: ``Module`` of ``nn.Module``."""
+    return {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in cls.bases}
+
+
+def _root(node: ast.expr) -> str:
+    """First word of a base class: ``nn`` of ``nn.Module``."""
+    return ast.unparse(node).partition("[")[0].partition(".")[0]
+
+
+def _top_module(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+    """Top package of an import; empty for a relative one."""
+    if isinstance(node, ast.Import):
+        return alias.name.partition(".")[0]
+    return "" if node.level else (node.module or "").partition(".")[0]
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        return ast.unparse(node.exc).startswith("NotImplemented")
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

@@ -1,0 +1,196 @@
+r"""The parameters that a layer object keeps, and where it keeps their gradients.
+
+A parameter is a float array reachable from the object (an attribute, an entry of a list or dict, a field of a nested
+object); whether the output really depends on it is found out numerically by the convention. Its gradient is what
+stands beside it under a name like ``d``\\ *name* or *name*\\ ``_grad``, or at the same place of a list or dict called
+``grads``: paired by name, never by value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.subject.calls import gradient_names
+from gradcheck.subject.protocol import Array, Missing
+
+_GRADIENT_TABLES = ("grads", "gradients", "grad", "dparams", "gradient", "d_params", "param_grads", "grad_params")
+_DEPTH = 4  # how deep a parameter may lie: self.layers[0].params["W"] is three containers deep
+
+# Arrays that shape the output but are statistics or noise, not parameters: their gradient is owed by nobody.
+_BUFFER = re.compile(r"running|moving|mask|momentum|velocity|buffer|cache|_hat|num_batches", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r"^_?(w|weights?|kernels?|filters?|b|bias(es)?|gamma|beta|theta|scale|shift|embeddings?|[wub]_?[a-z0-9]{1,3})$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place that holds an array: ``owner.key`` or ``owner[key]``; ``home`` is what ``owner`` itself stands in."""
+
+    owner: Any
+    key: Any
+    path: str
+    home: Any = None
+
+    def get(self) -> Any:
+        """Return what stands there now."""
+        return getattr(self.owner, self.key) if self.is_attribute else self.owner[self.key]
+
+    def put(self, value: Array) -> None:
+        """Let the place hold another array."""
+        if self.is_attribute:
+            setattr(self.owner, self.key, value)
+        else:
+            self.owner[self.key] = value
+
+    @property
+    def is_attribute(self) -> bool:
+        """Whether the array is an attribute rather than an entry of a list or dict."""
+        return not isinstance(self.owner, MutableSequence | MutableMapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One array that a layer keeps, at all the places where it stands (``self.W`` and ``self.params[0]``)."""
+
+    name: str
+    sites: tuple[Site, ...]
+
+    @property
+    def value(self) -> Array:
+        """The array as it stands now."""
+        return np.asarray(self.sites[0].get())
+
+    @property
+    def is_buffer(self) -> bool:
+        """Whether the name says that it is a statistic or a mask rather than a parameter."""
+        return bool(_BUFFER.search(self.name))
+
+    @property
+    def is_named_like_parameter(self) -> bool:
+        """Whether the name is one that parameters bear (``W``, ``bias``, ``gamma``), so that a gradient is owed."""
+        return bool(_PARAMETER.match(self.name.rpartition(".")[2]))
+
+    def put(self, value: Array) -> None:
+        """Let the layer keep other values, so that views of the old array see them too where that can be."""
+        old = self.sites[0].get()
+        if (
+            isinstance(old, np.ndarray)
+            and old.flags.writeable
+            and old.dtype == value.dtype
+            and old.shape == value.shape
+        ):
+            old[...] = value
+            return
+        for site in self.sites:
+            site.put(value)
+
+
+def arrays_of(layer: object) -> tuple[Kept, ...]:
+    """Return the float arrays reachable from an object, in the order in which it defines them.
+
+    Examples
+    --------
+    >>> class Scale:
+    ...     def __init__(self):
+    ...         self.gamma = np.ones(3)
+    ...         self.params = [self.gamma]
+    >>> [(kept.name, len(kept.sites)) for kept in arrays_of(Scale())]
+    [('gamma', 2)]
+    """
+    places: dict[int, list[Site]] = {}
+    for site in _sites(layer, "", None, depth=_DEPTH, seen=set()):
+        places.setdefault(id(site.get()), []).append(site)
+    return tuple(Kept(sites[0].path, tuple(sites)) for sites in places.values())
+
+
+def gradient_of(layer: object, kept: Kept) -> object:
+    """Return the gradient that stands beside a parameter after backward, or `Missing`."""
+    empty: Missing | None = None
+    for site in kept.sites:
+        for label, value in _slots(layer, site):
+            if value is not None:
+                return value
+            empty = empty or Missing(f"{label} is still None after backward")
+    return empty or Missing(f"backward left no gradient for {kept.name}", owed=kept.is_named_like_parameter)
+
+
+def attribute_gradient(layer: object, name: str) -> tuple[str, object] | None:
+    """Return the attribute that holds the gradient of ``name``, as (label, value), or None if there is none."""
+    return next(_under(layer, gradient_names(name)), None)
+
+
+def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> Iterator[Site]:
+    """Walk an object's attributes, lists, dicts and nested objects, each once."""
+    if depth == 0 or id(owner) in seen:
+        return
+    seen.add(id(owner))
+    entries: list[tuple[Any, Any, str]]
+    if isinstance(owner, MutableSequence):
+        entries = [(key, value, f"{path}[{key}]") for key, value in enumerate(owner)]
+    else:
+        entries = [(key, value, f"{path}.{key}" if path else str(key)) for key, value in _namespace(owner).items()]
+    for key, value, where in entries:
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating) and value.size:
+            yield Site(owner, key, where, home)
+    for key, value, where in entries:
+        if _is_nested(value):
+            # self.params["W1"] is known to its user as W1.
+            short = "" if isinstance(value, MutableMapping) and key in _TABLES else where
+            yield from _sites(value, short, owner, depth=depth - 1, seen=seen)
+
+
+_TABLES = frozenset({"params", "parameters", "weights", "_params", "_parameters"})
+
+
+def _is_nested(value: object) -> bool:
+    """Whether to look inside: containers and the user's own objects, not generators, locks, loggers or classes."""
+    if isinstance(value, MutableMapping | MutableSequence):
+        return True
+    library = type(value).__module__.partition(".")[0] in {
+        "numpy",
+        "logging",
+        "threading",
+        "_thread",
+        "random",
+        "types",
+    }
+    return hasattr(value, "__dict__") and not library and not callable(value)
+
+
+def _slots(layer: object, site: Site) -> Iterator[tuple[str, object]]:
+    """Yield the places where the gradient of the array at ``site`` may stand, the likeliest first."""
+    if str(site.key).lower() in {"data", "value", "val"} and hasattr(site.owner, "grad"):  # Parameter(data, grad)
+        yield f"{site.path.rpartition('.')[0]}.grad", site.owner.grad
+    spellings = gradient_names(str(site.key)) if isinstance(site.key, str) else ()
+    holders = {id(holder): holder for holder in (site.owner, site.home, layer) if holder is not None}
+    for holder in holders.values():
+        yield from _under(
+            holder, spellings
+        )  # self.dW beside self.W, or "dW" beside "W", or self.dW1 beside params["W1"]
+        for name in _GRADIENT_TABLES:
+            table = _namespace(holder).get(name)
+            if isinstance(table, MutableSequence) and isinstance(site.key, int) and site.key < len(table):
+                yield f"{name}[{site.key}]", table[site.key]
+            elif isinstance(table, MutableMapping) and table is not site.owner:
+                yield from _under(table, (str(site.key).lower(), *spellings))
+
+
+def _under(holder: object, spellings: Iterable[str]) -> Iterator[tuple[str, object]]:
+    """Yield what a namespace holds under these (lower-case) names, case and leading underscores set aside."""
+    namespace = _namespace(holder)
+    names = {str(name).lower().lstrip("_"): name for name in namespace}
+    for spelling in spellings:
+        if spelling in names:
+            name = names[spelling]
+            yield f"{'' if isinstance(holder, MutableMapping) else 'self.'}{name}", namespace[name]
+
+
+def _namespace(holder: object) -> Mapping[Any, Any]:
+    return holder if isinstance(holder, MutableMapping) else getattr(holder, "__dict__", {})

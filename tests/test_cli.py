@@ -1,0 +1,374 @@
+"""The command line: what it prints where, and its exit status. The engine is stood in for, but for the last section."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from gradcheck import __version__
+from gradcheck.cli import main
+from gradcheck.errors import UsageError
+from gradcheck.records import Finding, Report, SubjectReport
+
+PASS = SubjectReport("Mul", "layers.py::Mul", "pass", cases=2, resolution={"x": 3e-13}, rules=("GC101",))
+FAIL = SubjectReport(
+    "Affine",
+    "layers.py::Affine",
+    "fail",
+    findings=(Finding("GC101", "error", "dW is wrong", case="n=2 seed=0", analytic=1.0, numeric=2.0, error_bar=1e-9),),
+)
+UNCHECKED = SubjectReport("Odd", "layers.py::Odd", "unchecked", reason="no shapes found", fix="give --signature")
+INCONCLUSIVE = SubjectReport("Step", "layers.py::Step", "inconclusive", reason="all kinks")
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Let check_targets give a report of these subjects, raise, or do as a function says; return how it was called."""
+
+    def stand_in(*subjects, does=None):
+        calls = []
+
+        def check_targets(targets, **options):
+            calls.append((list(targets), options))
+            if does is not None:
+                does()
+            return Report(seed=options["seed"], subjects=subjects, version="0.1.0")
+
+        module = types.ModuleType("gradcheck.check")
+        module.check_targets = check_targets
+        monkeypatch.setitem(sys.modules, "gradcheck.check", module)
+        return calls
+
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return stand_in
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line; return its exit status, standard output and standard error."""
+
+    def run_it(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        return (exit_.value.code, *capsys.readouterr())
+
+    return run_it
+
+
+def raising(error):
+    def do():
+        raise error
+
+    return do
+
+
+# What comes out.
+
+
+def test_the_text_report_is_the_whole_of_standard_output(engine, run):
+    engine(PASS, FAIL)
+    assert run("layers.py") == (
+        1,
+        "Mul      pass   1 rule · 2 cases · would have caught a relative error of 3e-13\n"
+        "Affine   FAIL   1 error\n"
+        "  GC101 dW is wrong\n"
+        "    smallest case: n=2\n"
+        "    worst at the gradient: analytic 1   numeric 2 ± 1e-09\n"
+        '    repeat: gradcheck layers.py::Affine --case "n=2 seed=0"\n'
+        "1 pass, 1 fail, 0 unchecked\n",
+        "",
+    )
+
+
+def test_the_repeat_line_keeps_the_signature_that_was_given(engine, run):
+    engine(FAIL)
+    _, out, _ = run("layers.py", "--signature", "(n)->(n)")
+    assert """repeat: gradcheck layers.py::Affine --signature '(n)->(n)' --case "n=2 seed=0"\n""" in out
+
+
+def test_options_reach_the_engine(engine, run):
+    calls = engine(PASS)
+    run("a.py", "b.py::B", "--seed", "7", "--case", "n=1 seed=2", "--signature", "(n)->(n)")
+    run("c.py")
+    assert calls == [
+        (["a.py", "b.py::B"], {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)"}),
+        (["c.py"], {"seed": 0, "case": None, "signature": None}),
+    ]
+
+
+def test_json_on_standard_output(engine, run):
+    engine(PASS, UNCHECKED)
+    status, out, err = run("layers.py", "--format", "json", "--seed", "3")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == Report(seed=3, subjects=(PASS, UNCHECKED), version="0.1.0").to_dict()
+
+
+def test_junit_on_standard_output(engine, run):
+    engine(PASS, FAIL)
+    status, out, err = run("layers.py", "--format", "junit")
+    assert (status, err) == (1, "")
+    assert ET.fromstring(out.encode()).find("testsuite").get("failures") == "1"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+def test_output_goes_to_a_file_and_its_summary_to_standard_error(engine, run, tmp_path, monkeypatch, form):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    engine(FAIL)
+    status, expected, _ = run("layers.py", "--format", form)
+    path = tmp_path / "report"
+    status, out, err = run("layers.py", "--format", form, "--output", path)
+    assert (status, out) == (1, "")
+    assert err == f"gradcheck: 0 pass, 1 fail, 0 unchecked; the report is in {path}\n"
+    text = path.read_text(encoding="utf-8")
+    assert "\x1b" not in text
+    assert text == expected if form != "text" else "GC101 dW is wrong" in text
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_check(engine, run, tmp_path):
+    calls = engine(PASS)
+    path = tmp_path / "missing" / "report.json"
+    status, out, err = run("layers.py", "--output", path)
+    assert (status, out, calls) == (2, "", [])
+    assert err == (
+        f"gradcheck: cannot write {path}: there is no such directory\n  to fix it: make it, or name another file\n"
+    )
+
+
+def test_colour_when_forced(engine, run, monkeypatch):
+    engine(PASS)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[32mpass\x1b[0m" in run("layers.py")[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run("layers.py")[1]
+
+
+def test_what_layers_print_stays_out_of_the_report(engine, run):
+    engine(PASS, does=lambda: print("epoch 1 loss 0.3"))
+    assert run("layers.py", "--format", "json")[1].startswith("{")
+    assert "epoch" not in run("layers.py")[1]
+
+
+def test_what_layers_ask_for_is_not_waited_for(engine, run):
+    answers = []
+
+    def ask():
+        try:
+            answers.append(input("your name? "))
+        except EOFError:
+            answers.append("end of file")
+
+    engine(PASS, does=ask)
+    stdin = sys.stdin
+    assert run("layers.py")[0] == 0
+    assert answers == ["end of file"]
+    assert sys.stdin is stdin
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+def test_any_terminal_encoding_will_do(engine, monkeypatch, encoding, form):
+    odd = SubjectReport("Größe", "Ω.py::Größe", "unchecked", reason="no · shapes ± \ud800 found")
+    engine(PASS, odd)
+    raw = io.BytesIO()
+    stdout = io.TextIOWrapper(raw, encoding=encoding)
+    monkeypatch.setattr("sys.stdout", stdout)
+    with pytest.raises(SystemExit) as exit_:
+        main(["Ω.py", "--format", form])
+    stdout.flush()
+    assert exit_.value.code == 0
+    if form == "text":
+        text = raw.getvalue().decode(encoding)
+        assert ("1 rule - 2 cases" if encoding == "ascii" else "1 rule · 2 cases") in text
+    elif form == "json":
+        assert json.loads(raw.getvalue().decode("utf-8"))["subjects"][1]["name"] == "Größe"
+    else:
+        assert ET.fromstring(raw.getvalue()).find(".//testcase[@name='Größe']") is not None
+
+
+# Exit status.
+
+
+@pytest.mark.parametrize(
+    ("subjects", "lenient", "strict"),
+    [
+        ([PASS], 0, 0),
+        ([PASS, FAIL], 1, 1),
+        ([FAIL, UNCHECKED], 1, 1),
+        ([PASS, UNCHECKED], 0, 1),
+        ([PASS, INCONCLUSIVE], 0, 1),
+        ([UNCHECKED], 2, 2),
+        ([INCONCLUSIVE, UNCHECKED], 2, 2),
+        ([], 2, 2),
+    ],
+)
+def test_exit_status(engine, run, subjects, lenient, strict):
+    engine(*subjects)
+    assert run("layers.py")[0] == lenient
+    assert run("layers.py", "--strict")[0] == strict
+
+
+def test_strict_says_why_it_fails(engine, run):
+    engine(PASS, UNCHECKED)
+    assert run("layers.py", "--strict")[2] == "gradcheck: --strict: 1 of 2 layers could not be checked\n"
+
+
+def test_no_layer_at_all(engine, run):
+    engine()
+    assert run("src", "lib") == (
+        2,
+        "0 pass, 0 fail, 0 unchecked\nnothing was checked, so this is not a pass\n",
+        "gradcheck: no layer was found in src, lib\n"
+        "  to fix it: a layer is a class with forward and backward methods; name one as in layers.py::Affine\n",
+    )
+
+
+def test_json_where_nothing_was_checked(engine, run):
+    engine(UNCHECKED)
+    status, out, err = run("layers.py", "--format", "json")
+    assert (status, json.loads(out)["verdict"]) == (2, "unchecked")
+    assert err == "gradcheck: no layer could be checked\n  to fix it: the report says why, layer by layer\n"
+
+
+def test_a_usage_error_is_one_message_and_its_fix(engine, run):
+    engine(does=raising(UsageError("no such file: layer.py", fix="check the path")))
+    for form in ("text", "json"):
+        assert run("layer.py", "--format", form) == (
+            2,
+            "",
+            "gradcheck: no such file: layer.py\n  to fix it: check the path\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no target was given"),
+        (["x.py", "--format", "yaml"], "Invalid value for '--format': 'yaml' is not one of 'text', 'json', 'junit'."),
+        (["x.py", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
+        (["x.py", "--sed", "1"], "No such option"),
+    ],
+)
+def test_a_wrong_command_line(engine, run, arguments, message):
+    calls = engine(PASS)
+    status, out, err = run(*arguments)
+    assert (status, out, calls) == (2, "", [])
+    assert err.startswith(f"gradcheck: {message}")
+    assert "\n  to fix it: " in err
+
+
+@pytest.mark.parametrize("code", [0, None, 3])
+def test_a_layer_that_exits_does_not_end_the_run_as_passed(engine, run, code):
+    engine(does=raising(SystemExit(code)))
+    assert run("layers.py") == (
+        2,
+        "",
+        f"gradcheck: the checked code called sys.exit({code!r})\n"
+        '  to fix it: put what a module does as a script under: if __name__ == "__main__":\n',
+    )
+
+
+def test_interrupted(engine, run):
+    engine(does=raising(KeyboardInterrupt()))
+    status, out, err = run("layers.py")
+    assert (status, out) == (130, "")
+    assert "Traceback" not in err
+
+
+def test_a_bug_of_ours_is_not_taken_for_a_wrong_layer(engine, run):
+    engine(does=raising(ZeroDivisionError("oh")))
+    status, out, err = run("layers.py")
+    assert (status, out) == (2, "")
+    assert "gradcheck: a bug in gradcheck, not in the layer: ZeroDivisionError('oh')\n" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no broken pipes")
+def test_a_reader_that_goes_away(engine, monkeypatch):
+    engine(FAIL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        with pytest.raises(SystemExit) as exit_:
+            main(["layers.py"])
+    assert exit_.value.code == 1
+
+
+# Looking things up.
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(run, flag):
+    status, out, err = run(flag)
+    assert (status, err) == (0, "")
+    for word in ("TARGET", "--format", "--output", "--seed", "--case", "--signature", "--strict", "--version"):
+        assert word in out
+
+
+def test_version(run):
+    assert run("--version") == (0, f"gradcheck {__version__}\n", "")
+
+
+@pytest.fixture
+def catalogue(monkeypatch):
+    rule = types.SimpleNamespace
+    module = types.ModuleType("gradcheck.rules.catalogue")
+    module.CATALOGUE = {
+        "GC201": rule(code="GC201", title="backward overwrites dout", level="error", page="Why it matters.\n"),
+        "GC101": rule(code="GC101", title="a gradient is wrong", level="warning", page="..."),
+    }
+    monkeypatch.setitem(sys.modules, "gradcheck.rules.catalogue", module)
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_rules_are_listed_in_order(run):
+    assert run("rules") == (
+        0,
+        "GC101  warning  a gradient is wrong\nGC201  error    backward overwrites dout\n",
+        "",
+    )
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_rule_is_explained(run):
+    assert run("rule", "gc201") == (0, "GC201  backward overwrites dout  (error)\n\nWhy it matters.\n", "")
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_rule_that_is_not_there(run):
+    assert run("rule", "GC1") == (
+        2,
+        "",
+        "gradcheck: there is no rule 'GC1'\n  to fix it: gradcheck rules lists the codes\n",
+    )
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_path_called_rules_is_a_target(engine, run, tmp_path, monkeypatch):
+    calls = engine(PASS)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    assert run("rules")[0] == 0
+    assert calls[0][0] == ["rules"]
+
+
+def test_python_dash_m():
+    done = subprocess.run(
+        [sys.executable, "-m", "gradcheck", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"gradcheck {__version__}\n", "")
+
+
+def test_help_imports_neither_numpy_nor_the_engine():
+    code = (
+        "import sys; from gradcheck.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(sorted({'numpy', 'gradcheck.check'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.strip() == "[]"
