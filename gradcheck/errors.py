@@ -60,3 +60,8 @@ class GradientError(AssertionError):
     def __reduce__(self) -> tuple[type[GradientError], tuple[str, Report]]:
         """Keep the report across processes (pytest-xdist, multiprocessing)."""
         return type(self), (str(self), self.report)
+
+
+# They are public under the package's own name, and short in a test runner's summary.
+for _error in (UsageError, UncheckedError, GradientError):
+    _error.__module__ = "gradcheck"

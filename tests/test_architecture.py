@@ -25,6 +25,7 @@ STOREYS = (
     ("subject", "cases"),
     ("rules",),
     ("diagnosis",),
+    ("examine",),
     ("check",),
     ("cli", "pytest_plugin", "__main__"),
 )

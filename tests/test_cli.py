@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import types
@@ -372,3 +373,103 @@ def test_help_imports_neither_numpy_nor_the_engine():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.strip() == "[]"
+
+
+# End to end, with the real engine.
+
+LAYERS = """
+import numpy as np
+
+print("an import that talks")
+
+
+class Mul:
+    def forward(self, x, y):
+        self.x, self.y = x, y
+        return x * y
+
+    def backward(self, dout):
+        print("a layer that talks")
+        return dout * self.y, dout * self.x
+
+
+class Square:
+    def forward(self, x):
+        self.x = x
+        return x**2
+
+    def backward(self, dout):
+        return dout * self.x
+"""
+
+
+@pytest.fixture
+def layers(tmp_path, monkeypatch):
+    folder = tmp_path / "my layers"
+    folder.mkdir()
+    (folder / "two.py").write_text(LAYERS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return folder / "two.py"
+
+
+def test_two_layers_from_file_to_json_and_back_from_the_printed_command(run, layers):
+    status, out, err = run("my layers/two.py", "--format", "json")
+    assert (status, err) == (1, "")
+    mul, square = json.loads(out)["subjects"]
+    assert (mul["name"], mul["verdict"], mul["findings"]) == ("Mul", "pass", [])
+    assert (square["name"], square["verdict"]) == ("Square", "fail")
+    (finding,) = square["findings"]
+    assert (finding["rule"], finding["argument"]) == ("GC101", "x")
+    assert finding["numeric"] == pytest.approx(2 * finding["analytic"], rel=1e-6)
+
+    command = next(line for line in run("my layers/two.py")[1].splitlines() if "repeat: " in line)
+    words = shlex.split(command.partition("repeat: ")[2])
+    assert words[0] == "gradcheck"
+    status, out, _ = run(*words[1:], "--format", "json")
+    (again,) = json.loads(out)["subjects"]
+    assert status == 1
+    assert [(f["rule"], f["case"], f["analytic"]) for f in again["findings"]] == [
+        ("GC101", finding["case"], finding["analytic"])
+    ]
+
+
+def test_right_layers_only(run, layers):
+    status, out, err = run("my layers/two.py::Mul", "--strict")
+    assert (status, err) == (0, "")
+    assert out.endswith("1 pass, 0 fail, 0 unchecked\n")
+    assert "talks" not in out
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("missing.py", None),
+        ("syntax.py", "class Layer(:\n"),
+        ("raises.py", "raise RuntimeError('not today')\n" + LAYERS),
+        ("exits.py", "import sys\nsys.exit(0)\n" + LAYERS),
+        ("asks.py", "input('your name? ')\n" + LAYERS),
+        ("empty.py", "x = 1\n"),
+        ("notes.ipynb", "this is no JSON"),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_cannot_be_checked_is_one_clear_message(run, tmp_path, monkeypatch, name, text, form):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    status, out, err = run(name, "--format", form)
+    assert status == 2
+    assert "Traceback" not in out + err
+    assert name in out + err
+    assert "to fix it: " in err or "to fix it: " in out
+
+
+def test_the_shipped_rules_can_be_looked_up(run):
+    status, out, _ = run("rules")
+    assert status == 0
+    for line in out.splitlines():
+        code = line.split()[0]
+        status, page, _ = run("rule", code)
+        assert status == 0
+        assert page.startswith(code)
+        assert len(page.splitlines()) > 2, f"{code} has no page"

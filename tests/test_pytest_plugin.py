@@ -1,5 +1,6 @@
 """The pytest door, from outside: whole pytest runs over small test files. The engine is stood in for."""
 
+import shlex
 import subprocess
 import sys
 
@@ -187,3 +188,36 @@ def test_its_start_imports_nothing_heavy():
 def test_it_is_found_by_its_entry_point(pytester):
     result = pytester.runpytest_subprocess("--help", "-p", "no:cacheprovider")
     result.stdout.fnmatch_lines(["*--gradcheck-seed=N*"])
+
+
+def test_with_the_real_engine(pytester):
+    pytester.makeconftest("")
+    pytester.makepyfile(
+        test_square="""
+        class Square:
+            factor = 2.0
+
+            def forward(self, x):
+                self.x = x
+                return x**2
+
+            def backward(self, dout):
+                return dout * self.x * self.factor
+
+        class Wrong(Square):
+            factor = 1.0
+
+        def test_square(gradcheck):
+            assert gradcheck(Square, signature="(n)->(n)").subjects[0].verdict == "pass"
+
+        def test_wrong(gradcheck):
+            gradcheck(Wrong, signature="(n)->(n)")
+        """
+    )
+    result = pytester.runpytest_subprocess("-n", "2")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E *GradientError: Wrong: GC101 *", "E *repeat: pytest test_square.py::test_wrong *"])
+    words = shlex.split(next(line for line in result.outlines if "repeat: " in line).partition("repeat: ")[2])
+    again = pytester.runpytest_subprocess(*words[1:])
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["E *GradientError: Wrong: GC101 *"])

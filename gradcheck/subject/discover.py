@@ -179,6 +179,9 @@ def _one(file: File, name: str) -> Found | None:
     """Return the layer of that name in a file, or None if there is none."""
     top = name.partition(".")[0]
     couple = _couple(name, _names(file))
+    if name in file.lost and top not in _names(file):
+        location, obstacle = file.lost[name]
+        return _unchecked(file, name, obstacle, location)
     loaded = file.run({top, *couple, *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
@@ -192,10 +195,7 @@ def _one(file: File, name: str) -> Found | None:
         name = next(iter(outline.pairs(couple)))
     obstacle = _trouble(loaded, top, obj)
     if obstacle is None and obj is None:
-        if name not in file.lost:
-            return None
-        location, obstacle = file.lost[name]
-        return _unchecked(file, name, obstacle, location)
+        return None
     obstacle = obstacle or recognise.why_not(name, obj)
     if obstacle:
         return _unchecked(file, name, obstacle, _location(obj))

@@ -32,13 +32,13 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definitio
     >>> list(layers(tree))
     ['relu']
     """
-    classes: dict[str, Definition] = {}
+    classes: dict[str, ast.ClassDef] = {}
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
             if _methods(node) & set(BACKWARDS) or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
                 classes[node.name] = node
-    concrete = {name: node for name, node in classes.items() if not is_abstract(node)}
+    concrete: dict[str, Definition] = {name: node for name, node in classes.items() if not is_abstract(node)}
     functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
     couples = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
     return {name: node for name, node in (concrete | couples).items() if not name.startswith("_")}

@@ -159,7 +159,10 @@ def _not_there(where: str) -> UsageError:
         what = "no such file, directory or module"
         hints += _modules_like(where)
     found = " or ".join(dict.fromkeys(hints))
-    return UsageError(f"{what}: {where}", fix=f"did you mean {found}?" if found else f"give it from {Path.cwd()}")
+    return UsageError(
+        f"{what}: {where}",
+        fix=f"did you mean {found}?" if found else f"check the spelling; it was looked for from {Path.cwd()}",
+    )
 
 
 def _paths_like(path: Path) -> list[str]:

@@ -129,8 +129,9 @@ def definition(function: object) -> ast.FunctionDef | ast.AsyncFunctionDef | Non
 
 def remember_file(path: Path, shown: str) -> None:
     """Spell ``path`` as ``shown`` in every location from now on."""
-    _shown[os.path.realpath(path)] = shown
-    linecache.checkcache(str(path))
+    real = os.path.realpath(path)
+    _shown[real] = shown
+    linecache.checkcache(real)  # it may have changed since it was read last
 
 
 def remember_notebook(filename: str, lines: list[str], *, shown: str, cells: list[int], starts: list[int]) -> None:
