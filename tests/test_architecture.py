@@ -168,6 +168,19 @@ def test_a_door_opens_without_the_heavy_libraries(module: str) -> None:
     assert heavy & set(done.stdout.split()) == set()
 
 
+def test_no_module_hides_a_public_name() -> None:
+    # Importing gradcheck.check sets the attribute `check` of gradcheck to the module, whatever it was before.
+    code = """
+import importlib, sys, types, gradcheck
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+print(*[name for name in gradcheck.__all__ if isinstance(getattr(gradcheck, name), types.ModuleType)])
+"""
+    modules = [name for path in MODULES if not (name := name_of(path)).endswith("__main__")]
+    done = subprocess.run([sys.executable, "-c", code, *modules], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("path", [*MODULES, *LAYERS], ids=relative)
 def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
     length = len(path.read_text(encoding="utf-8").splitlines())

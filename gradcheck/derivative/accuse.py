@@ -11,21 +11,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.derivative.central import Estimate, Stencil, estimate, stencil
+from gradcheck.derivative.central import CLEARLY, Estimate, Stencil, estimate, stencil
 from gradcheck.derivative.deep import Probe
-from gradcheck.derivative.noise import analytic_noise
+from gradcheck.derivative.noise import Precision, analytic_noise
 from gradcheck.derivative.probe import Centre, Direction, Scalar, step_to
 
-# The bar is made to contain, not to be beaten: between one and two of it nobody is accused.
-_CLEAR = 2.0
 # A step is well apart from another from here on; at most this far down, where the perturbation itself is lost.
 _APART, _FARTHEST = 4.0, 2.0**12
-# Formats of eight bits and more are seen through when x moves by an eighth of its scale.
-_COARSE = 2.0**-4
-# How far the search for jumps goes, in scales of x, and how many outputs it follows.
-_SCAN, _FOLLOWED = 4.0, 8
-# A bracket halved this often shrinks the change of a continuous output a thousandfold and more; a jump stays.
-_HALVINGS, _SHRINKS = 12, 32.0
+# Formats of eight bits and more are seen through when x moves by an eighth of its scale and more.
+_COARSEST = 2.0**-2
+# Structure grows with the step, or stays if it is a kink's; what falls by this much as the step grows is granular.
+_FALLS = 4.0
+# How far the search for jumps goes, in scales of x and absolutely (a tiny x says nothing of where 1/2 lies), by which
+# factor it strides, and how many outputs it follows.
+_SCAN, _ABSOLUTE, _STRIDE, _FOLLOWED = 2.0**10, 16.0, 16.0, 8
+# A bracket halved this often shrinks the change of a continuous output a thousandfold; a jump stays one among sixteen.
+_HALVINGS, _SHRINKS = 14, 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Charge:
     stands: bool
     estimate: Estimate
     scalar: Scalar
+    precision: Precision
     reason: str = ""
 
 
@@ -42,60 +44,89 @@ def charge(centre: Centre, found: Probe) -> Charge:
     """Try to explain the residual of a probe away."""
     if found.best is None or found.stencil is None:
         raise ValueError("a probe without an estimate accuses nobody")
-    e, s, scalar = found.best, found.stencil, found.scalar
+    e, s, scalar, precision = found.best, found.stencil, found.scalar, found.precision
 
-    if abs(e.residual) <= _CLEAR * e.bar:
-        return Charge(False, e, scalar, "the difference does not stand clear of the error bar")
+    def dropped(reason: str) -> Charge:
+        return Charge(False, e, scalar, precision, reason)
+
+    if not e.clearly_differs:
+        return dropped("the difference does not stand clear of the error bar")
 
     dead = s.dead & (scalar.w != 0.0)
     if dead.any():
         live = centre.scalar(np.where(dead, 0.0, scalar.w))
-        e_live = estimate(s, live, centre.precision)
-        if live.w.any() and abs(e_live.residual) > _CLEAR * e_live.bar:
+        e_live = estimate(s, live, precision)
+        if live.w.any() and e_live.clearly_differs:
             e, scalar = e_live, live
         elif _jumps(centre, s, np.flatnonzero(dead)):
-            return Charge(False, e, scalar, "the outputs move in jumps (a step function, or a coarser format inside)")
+            return dropped("the outputs move in jumps (a step function, or a coarser format inside)")
 
     noise = 8.0 * analytic_noise(centre, found.direction, scalar)
     e = replace(e, bar=e.bar + noise)
-    if abs(e.residual) <= _CLEAR * e.bar:
-        return Charge(False, e, scalar, "the gradient is lost in the rounding of the backward itself")
-    if not _stands_at_another_step(centre, found.direction, scalar, e, noise):
-        return Charge(False, e, scalar, "the difference does not reproduce at another step")
-    return Charge(True, e, scalar)
+    if not e.clearly_differs:
+        return dropped("the gradient is lost in the rounding of the backward itself")
+    case = _Case(centre, found.direction, scalar, precision, e, noise)
+    if not _stands_at_another_step(case):
+        return dropped("the difference does not reproduce at another step")
+    if _denied_from_afar(case):
+        return dropped("the difference vanishes at larger steps (a coarser format inside)")
+    return Charge(True, e, scalar, precision)
 
 
-def _stands_at_another_step(centre: Centre, direction: Direction, scalar: Scalar, e: Estimate, noise: float) -> bool:
-    """Ask for the same residual at a step well apart, as small as rounding lets it be, and for no denial from afar."""
-    margin = min(abs(e.residual) / (_CLEAR * e.bar), _FARTHEST)
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A residual ``e`` that asks for confirmation, and the measured noise of its analytic side."""
+
+    centre: Centre
+    direction: Direction
+    scalar: Scalar
+    precision: Precision
+    e: Estimate
+    noise: float
+
+    def at(self, h: float) -> Estimate | None:
+        """Estimate at step ``h``."""
+        s = stencil(self.centre, self.direction, h)
+        if s is None:
+            return None
+        e = estimate(s, self.scalar, self.precision)
+        return replace(e, bar=e.bar + self.noise)
+
+
+def _stands_at_another_step(case: _Case) -> bool:
+    """Ask for the same residual at a step well apart, as small a one as rounding allows if possible."""
+    e = case.e
+    margin = min(abs(e.residual) / (CLEARLY * e.bar), _FARTHEST)
     candidates = [e.h / margin] if margin >= _APART else []
-    candidates += [e.h / 16.0, e.h * 16.0]
-    confirmed = False
+    candidates += [e.h * 16.0, e.h / 16.0, e.h * 4.0, e.h / 4.0]
     for h in candidates:
-        other = _at(centre, direction, scalar, h)
-        if other is None or not other.sound:
-            continue
-        bar = other.bar + noise
-        if abs(other.residual) > bar and abs(other.residual - e.residual) <= max(bar + e.bar, abs(e.residual) / 4.0):
-            confirmed = True
-            break
-        if bar <= abs(e.residual) / _CLEAR:
+        other = case.at(h)
+        if other is None or not other.sound or (other.dead and not e.dead):
+            continue  # nothing can be told there (between two grains, nothing moves)
+        close = abs(other.residual - e.residual) <= max(other.bar + e.bar, abs(e.residual) / 4.0)
+        if close and not other.agrees:
+            return True
+        if other.bar <= abs(e.residual) / CLEARLY:
             return False  # it could have been seen there, and was not
-    if not confirmed:
-        return False
-    coarse = _at(centre, direction, scalar, max(_COARSE, 16.0 * e.h)) if e.h < 1.0 else None
-    denies = coarse is not None and coarse.sound and not coarse.dead and coarse.bar <= abs(e.residual) / _CLEAR
-    return not (denies and coarse is not None and coarse.agrees)
+    return False
 
 
-def _at(centre: Centre, direction: Direction, scalar: Scalar, h: float) -> Estimate | None:
-    """Estimate at step ``h``; None where ``x`` cannot be moved by that, to within a factor of two."""
-    s = stencil(centre, direction, h)
-    if s is None:
-        return None
-    asked = np.abs(direction.v).sum()
-    realised = np.abs(s.dx1).sum() / (2.0 * h)
-    return estimate(s, scalar, centre.precision) if 0.5 * asked <= realised <= 2.0 * asked else None
+def _denied_from_afar(case: _Case) -> bool:
+    """Whether larger steps side with the gradient, and have the right to.
+
+    They have if their bar is small enough to see the residual; or if the outputs turn out to be granular: then small
+    steps saw a slope between two grains, which is not that of the function.
+    """
+    last: Estimate | None = None
+    h = 16.0 * case.e.h
+    while h <= _COARSEST:
+        now = case.at(h)
+        if now is not None and now.sound and not now.dead and now.agrees:
+            granular = last is not None and last.structure > _FALLS * now.structure
+            if granular or now.bar <= abs(case.e.residual) / CLEARLY:
+                return True
+        last, h = now, 16.0 * h
+    return False
 
 
 def _jumps(centre: Centre, s: Stencil, outputs: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
@@ -109,10 +140,11 @@ def _jumps(centre: Centre, s: Stencil, outputs: np.ndarray[tuple[int], np.dtype[
         outputs = np.sort(centre.rng.choice(outputs, size=_FOLLOWED, replace=False))
 
     y0 = centre.y
+    limit = max(_SCAN, _ABSOLUTE / float(np.abs(s.direction.v).min()))
     for sign in (1.0, -1.0):
         waiting = outputs
-        near, far = 2.0 * s.h, 8.0 * s.h
-        while near < _SCAN and waiting.size:
+        near, far = 2.0 * s.h, 2.0 * _STRIDE * s.h
+        while near < limit and waiting.size:
             y_far = centre.forward_at(step_to(centre, s.direction, sign * far))
             if y_far is None:
                 break
@@ -121,7 +153,7 @@ def _jumps(centre: Centre, s: Stencil, outputs: np.ndarray[tuple[int], np.dtype[
                 if onset > abs(y_far[j] - y0[j]) / _SHRINKS:
                     return True
             waiting = waiting[y_far[waiting] == y0[waiting]]
-            near, far = far, 4.0 * far
+            near, far = far, _STRIDE * far
     return False
 
 

@@ -21,8 +21,8 @@ stencil, ``d4`` and ``t`` are as large as the kink's effect on ``r``: a jump ``J
     at h < p < 2h     r errs by J (2h - p) / 12h                                              |d4|/4h = J (2h - p)/4h
 
 Hence the bar: the sum over outputs of ``|w| (|d4|/4h + |t|)``, which no kink exceeds and which bounds the truncation
-by the *uncorrected* second-order error; plus six standard deviations of rounding, for when few outputs give few
-samples of it; plus the analytic side's own rounding. No constant in it is a tolerance.
+by the *uncorrected* second-order error; in quadrature only where ``d4`` and ``t`` are no larger than rounding, which
+has no sign in common; plus six standard deviations of rounding; plus the analytic side's own.
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ from gradcheck.derivative.probe import Centre, Direction, Scalar, step_to
 _ROUNDING = 6.0 * 0.95
 # A value rounded to nearest is off by a standard deviation of 1/sqrt(12) = 0.29 units in the last place.
 _ULP = 0.3
-# How many units in the last place of its own an honest chain of operations may scatter an output by: d4 up to here may
-# be rounding, beyond it is taken for structure (a kink, curvature, a coarser format inside).
-_ROUNDING_ULPS = 64.0
+# Up to so many units in the last place d4 may be rounding (its standard deviation is 8.4 times 0.3 of them); beyond, it
+# is taken for structure: a kink, curvature, a coarser format inside.
+_ROUNDING_ULPS = 16.0
 # Eight roundings' worth of the directional derivative, for the backward's own arithmetic.
 _ANALYTIC = 8.0
 # Where structure exceeds this share of the response, the step is beyond the range where a slope means anything.
 _SOUND = 0.1
+# A difference is clear from two bars on.
+CLEARLY = 2.0
+# Where rounding is not what the formats promise but what was measured, a slope has to stand clear of it by this.
+_CLEAR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Stencil:
     dy1: Vector
     t: Vector
     d4: Vector
-    ulp: Vector
+    largest: Vector
     dead: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
@@ -102,13 +106,22 @@ class Estimate:
         """The bar relative to the gradient."""
         return self.bar / self.size if self.size > 0.0 else float("inf")
 
+    @property
+    def clearly_differs(self) -> bool:
+        """Whether the gradient lies well outside the bar, which is made to contain, not to be beaten."""
+        return abs(self.residual) > CLEARLY * self.bar
+
+    def within(self, share: float) -> bool:
+        """Whether this is a slope, and its bar at most a share of it."""
+        return self.sound and not self.dead and self.bar <= share * max(self.size, abs(self.numeric))
+
 
 def stencil(centre: Centre, direction: Direction, h: float) -> Stencil | None:
-    """Evaluate at four points around the centre; None where an output is not finite or nothing can be moved."""
+    """Evaluate at four points around the centre; None where an output is not finite or an element cannot move."""
     xs = {k: step_to(centre, direction, h, k) for k in (1.0, -1.0, 2.0, -2.0)}
     dx1 = (xs[1.0] - xs[-1.0])[direction.where]
     dx2 = (xs[2.0] - xs[-2.0])[direction.where]
-    if not np.isfinite(dx2).all() or not dx1.any():
+    if not np.isfinite(dx2).all() or not dx1[direction.v != 0.0].all():
         return None
     y: dict[float, Vector] = {}
     for k, x in xs.items():
@@ -124,31 +137,44 @@ def stencil(centre: Centre, direction: Direction, h: float) -> Stencil | None:
     if not (np.isfinite(d4).all() and np.isfinite(t).all()):
         return None
     largest = np.maximum(np.abs(y0), np.maximum(np.abs(y[2.0]), np.abs(y[-2.0])))
-    ulp = np.where(largest > 0.0, np.maximum(centre.precision.eps * largest, centre.precision.tiny), 0.0)
     dead = np.logical_and.reduce([y_k == y0 for y_k in y.values()])
-    return Stencil(h, direction, dx1, dx2, dy1, t, d4, ulp, dead)
+    return Stencil(h, direction, dx1, dx2, dy1, t, d4, largest, dead)
 
 
 def estimate(s: Stencil, scalar: Scalar, precision: Precision) -> Estimate:
     """Hold the numeric derivative of ``w @ y`` along the stencil's direction against the analytic one."""
     h, w, g = s.h, scalar.w, scalar.g[s.direction.where]
-    weight = np.abs(w)
     analytic = float((g * s.dx1).sum()) / (2.0 * h)
     r1 = float((w * s.dy1).sum()) - analytic
     r2 = float((w * (s.dy1 + s.t)).sum()) - float((g * s.dx2).sum()) / (4.0 * h)
     r = (4.0 * r1 - r2) / 3.0
     size = norm(g * s.dx1) / (2.0 * h)
 
-    structure = structure_of(s, w)
-    rounding = _ROUNDING / h * norm(w * np.maximum(np.abs(s.d4) / 70.0**0.5, _ULP * s.ulp))
+    quiet = is_quiet(s, precision)
+    structure = float(structure_of(s, w)[~quiet].sum())
+    scatter = np.maximum(np.abs(s.d4) / 70.0**0.5, _ULP * _ulp(s, precision))
+    rounding = _ROUNDING / h * norm(w * scatter) + norm((w * s.t)[quiet])
     own = _ANALYTIC * (precision.eps * size + precision.tiny * float(np.abs(s.dx1).sum()) / (2.0 * h))
-    bar = float(structure.sum()) + rounding + own
+    bar = structure + rounding + own
 
-    may_be_rounding = np.maximum(np.abs(s.d4), np.abs(s.t) * h) <= _ROUNDING_ULPS * s.ulp
-    response = float((weight * np.abs(s.dy1)).sum())
-    beyond = float(structure[~may_be_rounding].sum())
+    response = w * s.dy1
+    sound = structure <= _SOUND * float(np.abs(response).sum())
+    if precision.measured:
+        sound = sound and bar <= _CLEAR * norm(response)
     dead = bool(s.dead[w != 0.0].all())
-    return Estimate(h, analytic + r, r, bar, beyond, size, beyond <= _SOUND * response, dead)
+    return Estimate(h, analytic + r, r, bar, structure, size, sound, dead)
+
+
+def is_quiet(s: Stencil, precision: Precision) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return, per output, whether the differences could be rounding alone."""
+    loudest = np.maximum(np.abs(s.d4), np.abs(s.t) * s.h)
+    return np.asarray(loudest <= _ROUNDING_ULPS * _ulp(s, precision))
+
+
+def _ulp(s: Stencil, precision: Precision) -> Vector:
+    """Return the unit in the last place of each output; zero for one that stays zero, which is not rounded."""
+    ulp = np.maximum(precision.eps * s.largest, precision.tiny)
+    return np.asarray(np.where(s.largest > 0.0, ulp, 0.0))
 
 
 def structure_of(s: Stencil, w: Vector) -> Vector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradcheck.derivative.accuse import Charge, charge
@@ -15,8 +17,6 @@ from gradcheck.derivative.probe import Centre, Scalar, cotangent, direction
 
 # An accusation must reproduce in a fresh direction with a fresh cotangent; so many are drawn before giving up.
 _DRAWS, _REPRODUCED = 4, 2
-# A function whose best step is this large computes in a format of about ten bits, and is taken for what it is.
-_COARSE_STEP, _COARSE_LIMIT = 2.0**-6, 0.2
 
 
 def compare(function: Function, rng: np.random.Generator, *, complete_up_to: int = 0) -> dict[str, Comparison]:
@@ -96,24 +96,24 @@ def _alone(centre: Centre, block: Block, scalar: Scalar) -> Comparison:
             if len(charges) == _REPRODUCED:
                 return _failed(centre, block, *charges[0])
         elif not charges:
-            verdict, reason = _agreement(centre, probed.best)
-            if verdict == "pass":
-                return Comparison(block.name, "pass", max(seen, probed.best.resolution))
-            if verdict == "vacuous":
-                return Comparison(block.name, "vacuous", reason=reason)
+            agreed = _agreement(block, probed.best, probed.precision.limit)
+            if agreed.verdict == "vacuous" or (agreed.verdict == "pass" and seen <= probed.precision.limit):
+                return replace(agreed, resolution=max(seen, agreed.resolution))
+            reason = reason or agreed.reason
     return Comparison(block.name, "inconclusive", reason=reason)
 
 
-def _agreement(centre: Centre, e: Estimate) -> tuple[str, str]:
+def _agreement(block: Block, e: Estimate, limit: float) -> Comparison:
     """Say what an agreement within the bar is worth."""
-    limit = _COARSE_LIMIT if e.h >= _COARSE_STEP else centre.precision.limit
     if e.resolution <= limit:
-        return "pass", ""
+        return Comparison(block.name, "pass", e.resolution)
     if e.structure > 0.5 * e.bar:
-        return "inconclusive", "too much of the output lies on a kink, or bends too fast, to tell a slope"
+        reason = "too much of the output lies on a kink, or bends too fast, to tell a slope"
+        return Comparison(block.name, "inconclusive", reason=reason)
     if e.size <= e.bar:
-        return "vacuous", "the gradient is zero, or lost in the rounding of the output"
-    return "inconclusive", "the output is too noisy to tell a slope"
+        reason = "the gradient is zero, or lost in the rounding of the output"
+        return Comparison(block.name, "vacuous", reason=reason)
+    return Comparison(block.name, "inconclusive", reason="the output is too noisy to tell a slope")
 
 
 def _failed(centre: Centre, block: Block, probed: Probe, charged: Charge) -> Comparison:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gradcheck.derivative.central import Estimate
 from gradcheck.derivative.deep import probe
 from gradcheck.derivative.function import Block, Comparison
-from gradcheck.derivative.locate import confirm, element_estimate
+from gradcheck.derivative.locate import confirm
 from gradcheck.derivative.noise import norm
 from gradcheck.derivative.probe import Centre, Scalar, cotangent, element
 
@@ -20,9 +19,7 @@ def complete(centre: Centre, block: Block, scalar: Scalar) -> Comparison:
     typical = norm(scalar.g[block.where] * centre.scale[block.where]) / n**0.5
     worst, wrong, resolution = None, 0, 0.0
     for i in range(n):
-        e: Estimate | None = element_estimate(centre, block, i, scalar, h)
-        if e is None or not e.sound or e.dead or not e.agrees:
-            e = probe(centre, element(centre, block, i), scalar, h).best
+        e = probe(centre, element(centre, block, i), scalar, h).best
         if e is None:
             continue  # on the edge of the domain or on a kink: the direction has seen it, alone it cannot be
         reference = max(abs(float(scalar.g[block.start + i])) * float(centre.scale[block.start + i]), typical)

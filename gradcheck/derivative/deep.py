@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.derivative.central import Estimate, Stencil, estimate, stencil, structure_of
+from gradcheck.derivative.central import Estimate, Stencil, estimate, is_quiet, stencil, structure_of
 from gradcheck.derivative.function import Vector
+from gradcheck.derivative.noise import Precision, measured_precision
 from gradcheck.derivative.probe import Centre, Direction, Scalar
 
 # Steps are tried in ratios of 16: the bar's two parts go like h**2 and 1/h, so that a neighbour tells the way.
@@ -17,8 +18,8 @@ _SMALLEST, _LARGEST = 2.0**-44, 1.0
 # An output is set aside when what is not smooth about it exceeds this share of its response. Smooth outputs stay far
 # below at the step chosen; one with a kink inside the stencil lies near 1.
 _KINKED = 0.01
-# At most this share of the outputs may be set aside: what passes must still be most of the function.
-_SET_ASIDE = 0.5
+# At most these shares may be set aside, of all outputs and of those that move: what passes must still be the function.
+_SET_ASIDE, _OF_MOVING = 0.5, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Probe:
     scalar: Scalar
     best: Estimate | None
     stencil: Stencil | None
+    precision: Precision
     set_aside: int = 0
     reason: str = ""
     stencils: tuple[Stencil, ...] = field(default=(), repr=False)
@@ -40,16 +42,20 @@ class Probe:
 def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float | None = None) -> Probe:
     """Estimate the derivative of ``w @ y`` along a direction as well as this function allows."""
     stencils = _walk(centre, direction, scalar, centre.precision.step if start is None else start)
+    found = Probe(direction, scalar, None, None, centre.precision, stencils=stencils)
     if not stencils:
-        return Probe(direction, scalar, None, None, reason="the outputs are not finite around the point")
-    found = _select(centre, Probe(direction, scalar, None, None, stencils=stencils))
-    if found.best is not None and found.best.bar <= centre.precision.target * found.best.size:
+        return replace(found, reason="the outputs are not finite around the point")
+    found = _select(found)
+    if found.best is not None and found.best.within(found.precision.target):
         return found
-    kept = _without_kinks(stencils, scalar.w)
+    found = _select(replace(found, precision=measured_precision(centre.precision, stencils)))
+    if found.best is not None and found.best.clearly_differs:
+        return found  # no kink in it could explain that
+    kept = _without_kinks(stencils, scalar.w, centre.precision)
     if kept is None:
         return found
     aside = int(np.count_nonzero((kept == 0.0) & (scalar.w != 0.0)))
-    again = _select(centre, Probe(direction, centre.scalar(kept), None, None, aside, stencils=stencils))
+    again = _select(replace(found, scalar=centre.scalar(kept), set_aside=aside))
     return again if again.best is not None else found
 
 
@@ -66,7 +72,7 @@ def _walk(centre: Centre, direction: Direction, scalar: Scalar, start: float) ->
     visited = [first]
     here = estimate(first, scalar, centre.precision)
     start = first.h
-    if _settled(centre, here):
+    if here.within(centre.precision.target):
         return (first,)
     ways = (_RATIO, 1.0 / _RATIO) if here.dead or 2.0 * here.structure < here.bar else (1.0 / _RATIO, _RATIO)
     for way in ways[:1] if here.dead else ways:
@@ -77,7 +83,7 @@ def _walk(centre: Centre, direction: Direction, scalar: Scalar, start: float) ->
                 break
             visited.append(s)
             now = estimate(s, scalar, centre.precision)
-            if _settled(centre, now):
+            if now.within(centre.precision.target):
                 return tuple(visited)
             if _worse(now, last):
                 break
@@ -92,11 +98,7 @@ def _worse(now: Estimate, last: Estimate) -> bool:
     return now.dead or (last.sound and now.bar >= last.bar)
 
 
-def _settled(centre: Centre, now: Estimate) -> bool:
-    return now.sound and not now.dead and now.bar <= centre.precision.target * now.size
-
-
-def _select(centre: Centre, found: Probe) -> Probe:
+def _select(found: Probe) -> Probe:
     """Choose among the steps as Lepski (1991) does: a larger one counts only while it contradicts no smaller one.
 
     Far out, a function may look smooth with another slope (a saturated sigmoid: zero); close in, rounding only widens
@@ -107,7 +109,7 @@ def _select(centre: Centre, found: Probe) -> Probe:
     best: tuple[Estimate, Stencil] | None = None
     dead: tuple[Estimate, Stencil] | None = None
     for s in sorted(found.stencils, key=lambda s: s.h):
-        e = estimate(s, found.scalar, centre.precision)
+        e = estimate(s, found.scalar, found.precision)
         if e.dead:
             dead = (e, s) if best is None else dead
             continue
@@ -121,18 +123,22 @@ def _select(centre: Centre, found: Probe) -> Probe:
     chosen = best or dead
     if chosen is None:
         reason = "no step was found at which the difference quotient settles"
-        return Probe(found.direction, found.scalar, None, None, found.set_aside, reason, found.stencils)
-    return Probe(found.direction, found.scalar, *chosen, found.set_aside, stencils=found.stencils)
+        return replace(found, best=None, stencil=None, reason=reason)
+    return replace(found, best=chosen[0], stencil=chosen[1], reason="")
 
 
-def _without_kinks(stencils: tuple[Stencil, ...], w: Vector) -> Vector | None:
+def _without_kinks(stencils: tuple[Stencil, ...], w: Vector, precision: Precision) -> Vector | None:
     """Return ``w`` with the outputs on a kink set to zero, at the step where that leaves the least; None if nowhere."""
     least, kept = float("inf"), None
-    live = int(np.count_nonzero(w))
     for s in stencils:
+        most = min(_SET_ASIDE * np.count_nonzero(w), _OF_MOVING * np.count_nonzero(w[~s.dead]))
         c = structure_of(s, w)
-        kinked = (c > _KINKED * np.abs(w) * np.maximum(np.abs(s.dy1), np.abs(s.dy1 + s.t))) & (w != 0.0)
+        kinked = (
+            ~is_quiet(s, precision)
+            & (c > _KINKED * np.abs(w) * np.maximum(np.abs(s.dy1), np.abs(s.dy1 + s.t)))
+            & (w != 0.0)
+        )
         number = int(np.count_nonzero(kinked))
-        if 0 < number <= _SET_ASIDE * live and number < live and float(c[~kinked].sum()) < least:
+        if 0 < number <= most and float(c[~kinked].sum()) < least:
             least, kept = float(c[~kinked].sum()), np.where(kinked, 0.0, w)
     return kept

@@ -38,7 +38,7 @@ def locate(centre: Centre, block: Block, direction: Direction, found: Charge) ->
     first, stop = (0, n) if n <= _SMALL else _narrow(centre, block, direction, found)
     seen: list[tuple[float, float, int]] = []
     for i in range(first, stop):
-        e = element_estimate(centre, block, i, found.scalar, h)
+        e = _one_step(centre, block, i, found, h)
         if e is not None and not e.agrees:
             # Beyond a million bars all are equally certain: then the larger difference is the worse.
             seen.append((min(abs(e.residual) / max(e.bar, 1e-300), 1e6), abs(e.residual), i))
@@ -50,10 +50,9 @@ def locate(centre: Centre, block: Block, direction: Direction, found: Charge) ->
     return None
 
 
-def element_estimate(centre: Centre, block: Block, i: int, scalar: Scalar, h: float) -> Estimate | None:
-    """Estimate along one element at one step."""
+def _one_step(centre: Centre, block: Block, i: int, found: Charge, h: float) -> Estimate | None:
     s = stencil(centre, element(centre, block, i), h)
-    return None if s is None else estimate(s, scalar, centre.precision)
+    return None if s is None else estimate(s, found.scalar, found.precision)
 
 
 def confirm(centre: Centre, block: Block, i: int, scalar: Scalar, h: float) -> Worst | None:

@@ -5,7 +5,9 @@ The promise gives the first step and the floor under every error bar; the measur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from gradcheck.derivative.function import Block, Function, Vector
 
 if TYPE_CHECKING:
+    from gradcheck.derivative.central import Stencil
     from gradcheck.derivative.probe import Centre, Direction, Scalar
 
 
@@ -39,6 +42,8 @@ class Precision:
         A bar this small (relative) ends the search for a better step.
     limit : float
         A wider bar (relative) decides nothing: what agrees within it is inconclusive.
+    measured : bool
+        Whether ``eps`` is what was measured rather than what the formats promise.
     """
 
     eps: float
@@ -48,6 +53,7 @@ class Precision:
     loosest: float
     target: float
     limit: float
+    measured: bool = False
 
     @property
     def floor(self) -> float:
@@ -75,6 +81,36 @@ def precision_of(function: Function) -> Precision:
     if eps <= _DOUBLE.eps:  # long double inputs are float64 by the time they are in x
         return _DOUBLE
     return _SINGLE if eps <= _SINGLE.eps else _HALF
+
+
+def measured_precision(promised: Precision, stencils: Sequence[Stencil]) -> Precision:
+    """Return the precision in which a function seems to compute, where that is coarser than promised.
+
+    What is rounding in the fourth differences does not care for the step (Hamming 1971; More & Wild 2011), while a
+    kink's share grows like ``h`` and curvature's like ``h**4``. So where they are about as large at one step as at
+    another a factor 16 smaller, they tell the unit in the last place, relative to the outputs.
+    """
+    by_step = sorted(stencils, key=lambda s: s.h)
+    eps = 0.0
+    for fine, coarse in pairwise(by_step):
+        here = coarse.largest > 0.0
+        if not (here & ~coarse.dead).any():
+            continue
+        here &= ~coarse.dead
+        level = [float(np.median(np.abs(s.d4[here]) / coarse.largest[here])) for s in (fine, coarse)]
+        if 0.0 < level[1] <= _SCALES_NOT * level[0]:
+            # the median of |N(0, 1)| is 0.67, the standard deviation of d4 is sqrt(70) times 0.29 units
+            eps = max(eps, max(level) / (0.67 * 70.0**0.5 * 0.29))
+    if not 4.0 * promised.eps < eps < _COARSEST:
+        return promised
+    like = _SINGLE if eps <= 16.0 * _SINGLE.eps else _HALF
+    return replace(promised, eps=eps, limit=max(promised.limit, like.limit), measured=True)
+
+
+# A kink's d4 grows sixteenfold with a step sixteen times larger, rounding's not at all: half-way, on a log scale.
+_SCALES_NOT = 4.0
+# bfloat16 has 2**-7; what scatters by far more is no format, but a wave that the steps are too long for.
+_COARSEST = 2.0**-5
 
 
 def rounded(x: Vector, blocks: tuple[Block, ...]) -> Vector:

@@ -14,7 +14,6 @@ import numpy as np
 from gradcheck.diagnosis.numeric import Sample, analytic, close
 from gradcheck.subject.protocol import Array
 
-
 Holds = Callable[[Sample, Array], bool]
 
 
@@ -35,15 +34,6 @@ def recognise(samples: Sequence[Sample]) -> tuple[str, ...]:
         if other != name and all(other in found and _same(found[other], s.numeric) for s, found in pairs):
             return (f"the gradient returned for {other} is the right one for {name}: are the two swapped?",)
     return ()
-
-
-_PATTERNS: tuple[tuple[str, Holds], ...] = (
-    ("it is zero, but the output does depend on this argument", lambda _, g: not np.any(g)),
-    ("it has the opposite sign of the right one", lambda s, g: _same(-g, s.numeric)),
-    ("it is dout itself: the local derivative is missing", lambda s, g: _same(g, s.cotangents[0])),
-    ("it is the transpose of the right one", lambda s, g: g.ndim == 2 and _same(g.T, s.numeric)),
-    ("it is right but for the order of its elements", lambda s, g: _is_permuted(s, g)),
-)
 
 
 def _factor(mine: Sequence[tuple[Sample, Array]]) -> str:
@@ -88,3 +78,12 @@ def _is_permuted(sample: Sample, g: Array) -> bool:
         and not _same(g, sample.numeric)
         and close(np.sort(g, axis=None), np.sort(sample.numeric, axis=None))
     )
+
+
+_PATTERNS: tuple[tuple[str, Holds], ...] = (
+    ("it is zero, but the output does depend on this argument", lambda _, g: not np.any(g)),
+    ("it has the opposite sign of the right one", lambda s, g: _same(-g, s.numeric)),
+    ("it is dout itself: the local derivative is missing", lambda s, g: _same(g, s.cotangents[0])),
+    ("it is the transpose of the right one", lambda s, g: g.ndim == 2 and _same(g.T, s.numeric)),
+    ("it is right but for the order of its elements", _is_permuted),
+)

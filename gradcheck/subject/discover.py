@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import UsageError
@@ -148,7 +149,7 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
         yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
     for name in {**layers, **dict.fromkeys(likely)}:
         obj = layers.get(name)
-        obstacle = _trouble(loaded, name, obj) or (recognise.obstacle(obj) if isinstance(obj, type) else None)
+        obstacle = _trouble(file, loaded, name) or (recognise.obstacle(obj) if isinstance(obj, type) else None)
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:
@@ -165,10 +166,8 @@ def _named(name: str, where: str, files: list[File]) -> list[Found]:
         return found
     known = _known(file.tree for file in files)
     there = {f"{file.place.prefix}{layer}": layer for file in files for layer in outline.layers(file.tree, known)}
-    close = difflib.get_close_matches(name, there.values())
-    listed = (
-        list(there.values()) if len(files) == 1 else [target for target in there if there[target] in close or not close]
-    )
+    close = difflib.get_close_matches(name, there.values()) or list(there.values())
+    listed = list(there.values()) if len(files) == 1 else [target for target in there if there[target] in close]
     raise UsageError(
         "; ".join([f"no {name} in {where}", *(note for file in files for note in file.notes)]),
         fix=f"name one of its layers: {', '.join(listed[:20])}" if listed else "name a file or module that has it",
@@ -178,28 +177,32 @@ def _named(name: str, where: str, files: list[File]) -> list[Found]:
 def _one(file: File, name: str) -> Found | None:
     """Return the layer of that name in a file, or None if there is none."""
     top = name.partition(".")[0]
-    couple = _couple(name, _names(file))
     if name in file.lost and top not in _names(file):
-        location, obstacle = file.lost[name]
-        return _unchecked(file, name, obstacle, location)
-    loaded = file.run({top, *couple, *outline.layers(file.tree)})
+        location, lost = file.lost[name]
+        return _unchecked(file, name, lost, location)
+    loaded = file.run({top, *_couple(name, _names(file)), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
-    obj: Any = loaded.module
-    for part in name.split("."):
-        obj = inspect.getattr_static(obj, part, None) if isinstance(obj, type) else getattr(obj, part, None)
-    functions = [key for key, value in vars(loaded.module).items() if callable(value)]
-    couple = () if isinstance(obj, type) else _couple(name, functions)
-    if couple:
-        obj = tuple(getattr(loaded.module, part) for part in couple)
-        name = next(iter(outline.pairs(couple)))
-    obstacle = _trouble(loaded, top, obj)
-    if obstacle is None and obj is None:
-        return None
-    obstacle = obstacle or recognise.why_not(name, obj)
+    name, obj = _lookup(loaded.module, name)
+    obstacle = _trouble(file, loaded, name)
+    if obstacle is None:
+        if obj is None:
+            return None
+        obstacle = recognise.why_not(name, obj)
     if obstacle:
         return _unchecked(file, name, obstacle, _location(obj))
     return Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+
+
+def _lookup(module: ModuleType, name: str) -> tuple[str, Any]:
+    """Return what a name means in a module: a class, nested ones with dots, else a pair, else whatever it is."""
+    obj: Any = module
+    for part in name.split("."):
+        obj = inspect.getattr_static(obj, part, None) if isinstance(obj, type) else getattr(obj, part, None)
+    couple = _couple(name, [key for key, value in vars(module).items() if callable(value)])
+    if not couple or isinstance(obj, type):
+        return name, obj
+    return next(iter(outline.pairs(couple))), tuple(getattr(module, part) for part in couple)
 
 
 def _unchecked(file: File, name: str, obstacle: Obstacle, location: Location | None = None) -> Found:
@@ -228,9 +231,9 @@ def _defines(file: File, name: str) -> bool:
     return name in _names(file) or name in _couples(file) or name in file.lost
 
 
-def _trouble(loaded: Loaded, name: str, obj: object) -> Obstacle | None:
+def _trouble(file: File, loaded: Loaded, name: str) -> Obstacle | None:
     """Say what is the trouble with a layer, or with either function of a pair."""
-    names = [part.__name__ for part in obj] if isinstance(obj, tuple) else [name]
+    names = _couple(name, _names(file)) or [name.partition(".")[0]]
     return next((found for found in map(loaded.trouble, names) if found), None)
 
 

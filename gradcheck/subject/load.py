@@ -53,7 +53,7 @@ def import_file(path: Path) -> ModuleType:
         return import_module(dotted, root, script=path)
     module = new_module(path.stem, str(path))
     try:
-        with contained(path, path.parent):
+        with contained(path, *project_folders(path)):
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # a .pyc may lag
     except BaseException:
         del sys.modules[module.__name__]
@@ -64,7 +64,7 @@ def import_file(path: Path) -> ModuleType:
 def import_module(dotted: str, root: Path | None = None, *, script: Path | None = None) -> ModuleType:
     """Import a module by its dotted name, with ``root`` (or the working directory) in front of ``sys.path``."""
     root = root or Path.cwd()
-    with contained(script or Path(dotted), root, *([script.parent] if script else [])):
+    with contained(script or Path(dotted), root, *(project_folders(script) if script else [])):
         importlib.invalidate_caches()
         return importlib.import_module(dotted)
 
@@ -77,6 +77,18 @@ def package_name(path: Path) -> tuple[Path, str]:
         root = root.parent
     inside = root != path.parent and not any("." in part for part in parts)
     return root, ".".join(parts) if inside else ""
+
+
+def project_folders(path: Path) -> list[Path]:
+    """Return the folders from which a file of a project may import: its own, and those above it in the project.
+
+    The project ends at the first folder that looks like its root; where none does, one folder up.
+    """
+    above = list(path.parents)
+    for k, folder in enumerate(above):
+        if any((folder / mark).exists() for mark in (".git", "pyproject.toml", "setup.py", "requirements.txt")):
+            return above[: k + 1]
+    return above[:2]
 
 
 def new_module(stem: str, filename: str) -> ModuleType:
@@ -124,7 +136,7 @@ def contained(script: Path, *roots: Path, cwd: Path | None = None) -> Iterator[N
         stack.enter_context(redirect_stderr(_sink()))
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(_numpy_as_it_was())
-        stack.enter_context(_names_of(roots[0]))
+        stack.enter_context(_names_of([roots[0], before], list(roots[1:])))
         warnings.simplefilter("ignore")
         try:
             sys.path[:] = [str(roots[0]), str(before), *path, *map(str, roots[1:])]
@@ -167,41 +179,53 @@ def _numpy_as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def _names_of(root: Path) -> Iterator[None]:
-    """Let ``import functions`` in a file mean the ``functions.py`` beside it, whatever was imported before.
+def _names_of(front: list[Path], back: list[Path]) -> Iterator[None]:
+    """Let ``import functions`` in a file mean the ``functions.py`` that it would find, whatever was imported before.
 
-    Modules of the same names from elsewhere step aside for the time of the import, and come back after it.
+    Modules of the same names from elsewhere step aside for the time of the import, and come back after it. ``front``
+    and ``back`` are what is put before and after ``sys.path``.
     """
     _drop_changed()
-    tops = {top for top in {name.partition(".")[0] for name in sys.modules} if _defines(root, top)}
-    aside = {
-        name: module
-        for name, module in sys.modules.items()
-        if name.partition(".")[0] in tops and (place := _place(module)) and not place.is_relative_to(root)
-    }
+    others = {Path(entry) for entry in sys.path}
+    tops = {name: module for name, module in sys.modules.items() if "." not in name}
+    displaced = {name for name, module in tops.items() if _is_displaced(name, module, front, back, others)}
+    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in displaced}
     for name in aside:
         del sys.modules[name]
     before = set(sys.modules)
-    displaced = {name.partition(".")[0] for name in aside}
     try:
         yield
     finally:
         for name in sys.modules.keys() - before:
+            place = _place(sys.modules[name])
             if name.partition(".")[0] in displaced:
                 del sys.modules[name]
-            elif (place := _place(sys.modules[name])) and place.is_relative_to(root):
+            elif place and _is_users(place, [*front, *back]):
                 _stamps[name] = _stamp(place)
         sys.modules.update(aside)
 
 
-def _defines(root: Path, top: str) -> bool:
-    """Whether ``import top`` with ``root`` in front of ``sys.path`` would find it under ``root``."""
-    if top in sys.stdlib_module_names or top in ("__main__", "numpy"):  # numpy cannot be loaded twice
+def _is_users(place: Path, folders: list[Path]) -> bool:
+    """Whether a module is the user's own, though a virtual environment may lie in the project."""
+    return "site-packages" not in place.parts and any(place.is_relative_to(folder) for folder in folders)
+
+
+def _is_displaced(top: str, module: ModuleType, front: list[Path], back: list[Path], others: set[Path]) -> bool:
+    """Whether ``import top`` would find another module than the loaded one."""
+    place = _place(module)
+    # NumPy cannot be loaded twice, and gradcheck is running.
+    if place is None or top in sys.stdlib_module_names or top in ("__main__", "numpy", "gradcheck"):
         return False
-    if (root / f"{top}.py").is_file() or (root / top / "__init__.py").is_file():
-        return True
-    # A folder without __init__.py gives way to any real package.
-    return (root / top).is_dir() and getattr(sys.modules[top], "__file__", None) is None
+    home = place.parent.parent if place.name == "__init__.py" else place.parent
+    folders = front if home in others and home not in front else [*front, *back]
+    is_namespace = getattr(module, "__file__", None) is None
+    for folder in folders:
+        if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file():
+            return folder != home
+        # A folder without __init__.py gives way to any real package.
+        if is_namespace and (folder / top).is_dir():
+            return folder != home
+    return False
 
 
 def _place(module: ModuleType | None) -> Path | None:

@@ -62,7 +62,7 @@ class Notebook:
         kept = needs.statements(self.tree.body, set(roots))
         module = load.new_module(self.path.stem, self.filename)
         vars(module).update(get_ipython=_Shell, display=_ignore)
-        with load.contained(self.path, self.path.parent, cwd=self.path.parent):
+        with load.contained(self.path, *load.project_folders(self.path), cwd=self.path.parent):
             failed = self._run(kept, vars(module))
         return module, lambda name: self._trouble(name, kept, vars(module), failed)
 

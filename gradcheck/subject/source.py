@@ -209,9 +209,11 @@ def _def_line(code: CodeType) -> int:
 
 def _class_place(cls: type) -> tuple[str, int]:
     """Return the file and line of a class statement; the Pythons before 3.13 do not keep the line."""
-    methods = [code for code in map(_code, map(_bare, vars(cls).values())) if code is not None]
-    methods = [code for code in methods if _lines(code.co_filename)]  # not those which dataclasses made up
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    codes = [code for code in map(_code, map(_bare, vars(cls).values())) if code is not None]
+    # Not those which dataclasses made up or which were borrowed from elsewhere.
+    written = [code for code in codes if code.co_qualname.startswith(f"{cls.__qualname__}.") or code.co_filename == own]
+    methods = [code for code in written if _lines(code.co_filename)]
     inside = [code for code in methods if code.co_filename == own] or methods
     filename = inside[0].co_filename if inside else own
     if filename is None:

@@ -1,7 +1,6 @@
 """From targets to layers."""
 
 import functools
-import os
 import sys
 from pathlib import Path
 
@@ -84,7 +83,8 @@ def test_the_path_stays_as_it_was_given(write):
 def test_only_what_the_file_itself_defines(write):
     write(
         a=LAYER.format("Base") + LAYER.format("_Private") + PAIR.format("f"),
-        b="from a import *\nfrom a import _Private\nclass Child(Base): pass\nclass Other(_Private): pass\nAlias = Child\n",
+        b="from a import *\nfrom a import _Private\nclass Child(Base): pass\nclass Other(_Private): pass\n"
+        "Alias = Child\n",
     )
     assert targets("b.py") == ["b.py::Child", "b.py::Other"]
     assert only(discover("b.py::Base")).location.file == "a.py"
@@ -214,7 +214,8 @@ def test_a_class_may_derive_from_a_layer_of_another_file(write):
 
 
 def test_files_of_a_package_import_each_other(write):
-    write(dpkg_____init__="", dpkg___a="from .b import Base\nclass A(Base): pass\n", dpkg___b=LAYER.format("Base"))  # fmt: skip
+    child = "from .b import Base\nclass A(Base): pass\n"
+    write(dpkg_____init__="", dpkg___a=child, dpkg___b=LAYER.format("Base"))
     assert targets("dpkg") == ["dpkg/a.py::A", "dpkg/b.py::Base"]
     a, b = discover("dpkg")
     assert issubclass(a.obj, b.obj)
@@ -230,10 +231,14 @@ def test_a_name_in_a_directory(write):
 
 
 def test_modules_and_packages(write):
-    write(epkg_____init__="from epkg.a import A as Exported\n", epkg___a=LAYER.format("A") + "    class Inner:\n        pass\n", epkg___sub_____init__=LAYER.format("S"), epkg_____main__="raise SystemExit\n" + LAYER.format("M"))  # fmt: skip
-    Path("elsewhere").mkdir()
+    write(
+        epkg_____init__="from epkg.a import A as Exported\n",
+        epkg___a=LAYER.format("A") + "    class Inner:\n        pass\n",
+        epkg___sub_____init__=LAYER.format("S"),
+        epkg_____main__="raise SystemExit\n" + LAYER.format("M"),
+    )
     assert targets("epkg.a") == ["epkg.a:A"]
-    assert only(discover("epkg.a")).location.file == os.path.join("epkg", "a.py")
+    assert only(discover("epkg.a")).location.file == str(Path("epkg/a.py"))
     assert targets("epkg.sub") == ["epkg.sub:S"]
     assert only(discover("epkg:Exported")).target == "epkg:Exported"
     assert only(discover("epkg.a:A")).obj.__module__ == "epkg.a"

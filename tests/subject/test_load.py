@@ -1,10 +1,12 @@
 """Importing the user's file, and leaving the process as it was."""
 
+import importlib
 import inspect
 import os
 import random
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +98,27 @@ def test_two_packages_of_the_same_name_do_not_mix(tmp_path):
     assert sys.modules["cpkg.a"] is first
 
 
+def test_a_file_may_import_from_the_folders_of_its_project(tmp_path):
+    for k in (1, 2):
+        folder = tmp_path / str(k)
+        write(folder, hpkg__base=f"X = {k}\n", chapter__sub__a="from hpkg.base import X\n")
+        (folder / "pyproject.toml").touch()
+    got = [load.import_file(tmp_path / str(k) / "chapter/sub/a.py").X for k in (1, 2, 1)]
+    assert got == [1, 2, 1]
+    (tmp_path / "1/pyproject.toml").unlink()
+    del sys.modules["hpkg"], sys.modules["hpkg.base"]
+    with pytest.raises(ModuleNotFoundError):
+        load.import_file(tmp_path / "1/chapter/sub/a.py")
+
+
+def test_an_installed_package_is_not_displaced_by_a_folder_further_up(tmp_path, monkeypatch):
+    write(tmp_path / "installed", ipkg="X = 1\n")
+    write(tmp_path / "project", ipkg="X = 2\n", chapter__a="from ipkg import X\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    assert importlib.import_module("ipkg").X == 1
+    assert load.import_file(tmp_path / "project/chapter/a.py").X == 1
+
+
 def test_a_folder_named_like_numpy_does_not_hide_numpy(tmp_path):
     write(tmp_path / "numpy", other="")
     assert np.pi == load.import_file(write(tmp_path, a="import numpy\nX = numpy.pi\n") / "a.py").X
@@ -122,7 +145,15 @@ def test_the_process_is_left_as_it_was(tmp_path, capfd, monkeypatch):
 
     def state():
         draws = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
-        return sys.argv, sys.path[:], os.environ.get("MPLBACKEND"), os.getcwd(), warnings.filters[:], np.geterr(), draws
+        return (
+            sys.argv,
+            sys.path[:],
+            os.environ.get("MPLBACKEND"),
+            str(Path.cwd()),
+            warnings.filters[:],
+            np.geterr(),
+            draws,
+        )
 
     before = state()
     module = load.import_file(path)

@@ -126,7 +126,7 @@ def test_blocks_give_their_definitions_and_imports(write):
     found = only(
         discover(
             write(
-                "try:\n    import no_such_module as xp\nexcept ImportError:\n    import numpy as xp\n    print('fallback')",
+                "try:\n    import no_such_module as xp\nexcept ImportError:\n    import numpy as xp\n    print(1)",
                 "if True:\n    def ones():\n        return xp.ones(2)\n    1 / 0\nelse:\n    ones = None",
                 RELU + "    def ones(self): return ones()",
             )
@@ -170,7 +170,8 @@ def test_ipython_names_are_there(write):
         (["np = 1 +", "1"], "`np` is not defined: cell 1, line 1 has a syntax error: invalid syntax"),
         (["1", "for np in range(3): pass"],
          "`np` is not defined: it comes from cell 2, line 1, which is not run (only definitions are)"),
-        (["from no_such_module import *"], "cell 1, line 1 raised ModuleNotFoundError: No module named 'no_such_module'"),
+        (["from no_such_module import *"],
+         "cell 1, line 1 raised ModuleNotFoundError: No module named 'no_such_module'"),
     ],
 )  # fmt: skip
 def test_a_layer_that_needs_what_failed_is_unchecked(write, before, reason):
@@ -179,6 +180,14 @@ def test_a_layer_that_needs_what_failed_is_unchecked(write, before, reason):
     assert (found.name, found.obj, found.reason) == ("Relu", None, reason)
     assert found.fix
     assert found.location.text == "class Relu:"
+
+
+def test_a_pair_of_which_one_half_raises_is_unchecked(write):
+    name = write("def f_forward(x): ...", "@no_such_name\ndef f_backward(dout, cache): ...")
+    for target in (name, name + "::f", name + "::f_forward"):
+        found = only(discover(target))
+        assert found.reason == "cell 2, line 1 raised NameError: name 'no_such_name' is not defined"
+        assert found.obj is None
 
 
 def test_a_class_that_raises_is_unchecked(write):
@@ -202,7 +211,7 @@ def test_broken_cells_are_named_when_nothing_is_found(write):
     name = write("x = 1", "y = (")
     assert discover(name) == []
     assert nothing_found(name).message == ("no layer found in n.ipynb; cell 2 was left out: it has a syntax error")
-    with pytest.raises(UsageError, match="no Relu in n.ipynb; cell 2 was left out: it has a syntax error"):
+    with pytest.raises(UsageError, match=r"no Relu in n\.ipynb; cell 2 was left out: it has a syntax error"):
         discover(name + "::Relu")
 
 

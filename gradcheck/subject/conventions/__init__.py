@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from gradcheck.errors import UsageError
+from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter, describe
 from gradcheck.subject.conventions import objects, pairs
 from gradcheck.subject.protocol import Subject
@@ -84,6 +85,6 @@ def _known() -> tuple[Convention, ...]:
 def _is_factory(obj: Any, settings: Mapping[str | int, Any]) -> bool:
     """Whether calling it with the settings makes a layer object."""
     try:
-        return objects.claims(objects.construct(obj, settings))
+        return objects.claims(construct(obj, settings))
     except Exception:  # noqa: BLE001 - it needs its inputs: a function, not a factory
         return False

@@ -6,7 +6,7 @@ returned, or left as attributes (``dW``), or in lists or dicts beside the parame
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from gradcheck.errors import UsageError
+from gradcheck.subject.build import construct, constructor_names, copied, keeper
 from gradcheck.subject.calls import (
     CACHE_NAMES,
     OUTPUT_NAMES,
@@ -61,6 +62,8 @@ class LayerSubject:
         What forward is called with, in order.
     constants : set of str
         Inputs that have no gradient though they are real (targets).
+    takes_more : bool
+        Whether forward has further, optional inputs: then values beyond the gradients owed may belong to them.
     seed : int
         Of the global generators, before each construction: what a layer draws is the same in every run of a case.
     """
@@ -76,14 +79,16 @@ class LayerSubject:
         name: str,
         constants: frozenset[str] = frozenset(),
         keywords: frozenset[str] = frozenset(),
+        takes_more: bool = False,
         seed: int = 0,
     ) -> None:
         self.name = name
         self._seed = seed
         self._make, self._settings, self._inputs = make, dict(settings), dict(inputs)
         self._keywords = keywords
+        self._takes_more = takes_more
         given = [Argument(key, "input", np.asarray(v), key in constants) for key, v in inputs.items() if _is_array(v)]
-        names = _constructor_names(make, settings)
+        names = constructor_names(make, settings)
         self._built_from = {
             key: names[key] for key, v in settings.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"
         }
@@ -94,6 +99,7 @@ class LayerSubject:
             if label not in taken
         ]
         self._kept: dict[str, Kept] = {}
+        self._built_late = False  # forward makes the parameters, at its first call
         self.arguments = (*given, *built)
         self.arguments += self._find_kept()
 
@@ -109,17 +115,23 @@ class LayerSubject:
         call = plan_backward(parameters_of(layer.backward), len(outputs), known.keys())
 
         def pullback(cotangents: Outputs) -> Gradients:
-            return self._read(layer, call, call(layer.backward, cotangents, known), cotangents)
+            returned = call(layer.backward, cotangents, known)
+            self._reflect(layer, primals)
+            return self._read(layer, call, returned, cotangents, homes)
 
+        self._reflect(layer, primals)
+        homes = self._homes(layer, primals)
         return outputs, pullback
 
     def _build(self, primals: Primals) -> Any:
         settings = {
-            key: primals[self._built_from[key]] if key in self._built_from else _copied(value)
+            key: primals[self._built_from[key]] if key in self._built_from else copied(value)
             for key, value in self._settings.items()
         }
         reseed(self._seed)
         layer = construct(self._make, settings)
+        if self._built_late:
+            self._forward(layer, {})
         for kept in arrays_of(layer):
             if kept.name in self._kept and kept.name in primals:
                 kept.put(primals[kept.name])
@@ -133,73 +145,103 @@ class LayerSubject:
     def _find_kept(self) -> tuple[Argument, ...]:
         """Find the arrays that the layer made itself and whose change changes the output."""
         primals = {a.name: a.value for a in self.arguments}
-        layer = self._build(primals)
-        # What follows from the constructor's arrays is not a parameter of its own: it changes when they do.
-        moved = {a.name: a.value + 1.0 if a.kind == "parameter" else a.value for a in self.arguments}
-        other = {kept.name: kept.value for kept in arrays_of(self._build(moved))} if self._built_from else {}
-        candidates = [
-            kept
-            for kept in arrays_of(layer)
-            if not kept.is_buffer
-            and kept.name not in primals
-            and not (kept.name in other and not _same(kept.value, other[kept.name]))
-            and not _is_gradient_slot(kept.name)
-        ]
-        if not candidates:
-            return ()
-        before = {kept.name: np.array(kept.value, copy=True) for kept in candidates}
-        reference = outputs_of(self._forward(layer, primals))[0]
+        made = self._candidates(primals)
+        if not made:
+            self._built_late = True
+            made = self._candidates(primals)
         found: list[Argument] = []
-        for kept in candidates:
-            if not _same(kept.value, before[kept.name]):
-                continue  # forward itself writes it: a cache or a running statistic
+        reference = self._outputs(primals) if made else ()
+        for kept, value in made:
             self._kept[kept.name] = kept
-            value = before[kept.name].astype(np.float64)
-            moved_value = value + 0.25 * (1.0 + np.abs(value)) * np.cos(np.arange(value.size)).reshape(value.shape)
-            if _responds(self._outputs, {**primals, kept.name: moved_value}, reference):
+            moved = value + 0.25 * (1.0 + np.abs(value)) * np.cos(np.arange(value.size)).reshape(value.shape)
+            if _responds(self._outputs, {**primals, kept.name: moved}, reference):
                 found.append(Argument(kept.name, "parameter", value))
             else:
                 del self._kept[kept.name]
+        self._built_late = self._built_late and bool(found)
         return tuple(found)
+
+    def _candidates(self, primals: Primals) -> list[tuple[Kept, Array]]:
+        """Return the arrays that a layer has before forward, and that forward leaves alone, with their values."""
+        layer = self._build(primals)
+        made = {
+            kept.name: (kept, np.array(kept.value, dtype=np.float64))
+            for kept in arrays_of(layer)
+            if not kept.is_buffer and kept.name not in primals and not _is_gradient_slot(kept.name)
+        }
+        if not made:
+            return []
+        # What follows from the constructor's arrays is not a parameter of its own: it changes when they do. What
+        # forward writes is a cache or a running statistic.
+        moved = {name: 1.5 * value + 1.0 if value.dtype.kind == "f" else value for name, value in primals.items()}
+        with contextlib.suppress(Exception):
+            other = self._build(moved)
+            self._forward(other, {})
+            self._forward(other, moved)
+            after = {kept.name: kept.value for kept in arrays_of(other)}
+            made = {name: (k, v) for name, (k, v) in made.items() if name in after and _same(v, after[name])}
+        return list(made.values())
 
     def _outputs(self, primals: Primals) -> Outputs:
         return outputs_of(self._forward(self._build(primals), primals))[0]
 
-    def _read(self, layer: Any, call: BackwardCall, returned: object, cotangents: Outputs) -> Gradients:
+    def _reflect(self, layer: Any, primals: Primals) -> None:
+        """Let the caller's arrays show what the layer wrote into the copies of them that it keeps."""
+        for kept in arrays_of(layer):
+            if kept.name in self._kept and kept.name in primals and not _same(kept.value, primals[kept.name]):
+                primals[kept.name][...] = kept.value
+
+    def _homes(self, layer: Any, primals: Primals) -> dict[str, Kept]:
+        """Return where the layer keeps each parameter: under its name, or as the array that the constructor got."""
+        kept = arrays_of(layer)
+        homes: dict[str, Kept] = {}
+        for argument in self.arguments:
+            if argument.kind == "parameter":
+                value = primals[argument.name]
+                same = [k for k in kept if k.name == argument.name or any(s.get() is value for s in k.sites)]
+                same = same or [k for k in kept if _same(k.value, value)]
+                homes |= {argument.name: same[0]} if same else {}
+        return homes
+
+    def _read(
+        self, layer: Any, call: BackwardCall, returned: object, cotangents: Outputs, homes: Mapping[str, Kept]
+    ) -> Gradients:
         """Put together what backward returned and what it left behind."""
         inputs = [a for a in self.arguments if a.kind == "input"]
         parameters = [a for a in self.arguments if a.kind == "parameter"]
-        if returned is layer:
-            returned = None
+        returned = None if returned is layer else returned
         gradients = read_gradients(returned, inputs, parameters)
         values = dict(gradients.values)
-        kept = {k.name: k for k in arrays_of(layer)}
         for argument in self.arguments:
-            if not argument.differentiable or values.get(argument.name) is not None:
-                continue
-            if argument.name in kept and argument.kind == "parameter":
-                values[argument.name] = gradient_of(layer, kept[argument.name])
-                continue
-            slot = attribute_gradient(layer, argument.name)
-            if slot is not None and slot[1] is not None:
-                values[argument.name] = slot[1]
-            elif slot is not None:
-                values[argument.name] = Missing(f"{slot[0]} is still None after backward")
-            elif argument.name not in values and gradients.problems:
-                continue  # said already: too few gradients came back
-            else:
-                values[argument.name] = Missing(_nothing(argument, returned))
+            if argument.differentiable and values.get(argument.name) is None:
+                left = self._left_behind(layer, argument, homes.get(argument.name))
+                if argument.name in values or not gradients.problems or not isinstance(left, Missing):
+                    values[argument.name] = left  # else it is said already: too few gradients came back
         if not call.takes_cotangent:
             scale = float(np.sum(cotangents[0]))
             values = {key: v if isinstance(v, Missing) else scale * np.asarray(v) for key, v in values.items()}
-        problems = () if all(a.name in values for a in inputs if a.differentiable) else gradients.problems
-        return Gradients(values, problems, gradients.remarks)
+        problems, remarks = gradients.problems, gradients.remarks
+        if all(a.name in values for a in inputs if a.differentiable):
+            problems = ()
+        if not parameters and not self._takes_more:
+            problems, remarks = (*problems, *remarks), ()  # they can be the gradients of nothing
+        return Gradients(values, problems, remarks)
 
-
-def construct(make: Callable[..., Any], settings: Mapping[str | int, Any]) -> Any:
-    """Call a class or factory with keyword settings, or positional ones under integer keys."""
-    positional = [value for key, value in settings.items() if isinstance(key, int)]
-    return make(*positional, **{key: value for key, value in settings.items() if isinstance(key, str)})
+    @staticmethod
+    def _left_behind(layer: Any, argument: Argument, home: Kept | None) -> object:
+        """Return the gradient that backward left on the layer, or `Missing`."""
+        if home is not None:
+            found = gradient_of(layer, home)
+            if not isinstance(found, Missing):
+                return found
+        slot = attribute_gradient(layer, argument.name)
+        if slot is not None and slot[1] is not None:
+            return slot[1]
+        if slot is not None:
+            return Missing(f"{slot[0]} is still None after backward")
+        if home is not None:
+            return gradient_of(layer, home)
+        return Missing(f"backward gave nothing for {argument.name}")
 
 
 def bind(
@@ -212,34 +254,22 @@ def bind(
     seed: int = 0,
 ) -> LayerSubject:
     """Bring a class, a factory or an object to a `LayerSubject` at the point given by settings and inputs."""
-    if claims(obj) and not inspect.isclass(obj):
-        if settings:
-            raise UsageError(
-                f"settings were given for {name}, which is built already",
-                fix="give the class itself, or leave them out",
-            )
-        keywords = frozenset(p.name for p in parameters_of(obj.forward) if p.keyword_only)
-        return LayerSubject(_keeper(obj), {}, inputs, name=name, constants=constants, keywords=keywords, seed=seed)
-    keywords = frozenset(p.name for p in interface(obj, settings)[1] if p.keyword_only)
-    return LayerSubject(obj, settings, inputs, name=name, constants=constants, keywords=keywords, seed=seed)
-
-
-def _keeper(layer: Any) -> Callable[[], Any]:
-    """Return a maker of copies of a layer that exists, so that the user's own is left as it was."""
-    original = _copied(layer)
-    return lambda: _copied(original)
-
-
-def _copied(value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - locks, generators, handles: what cannot be copied must do as it is
-        return value
-
-
-def _constructor_names(make: Callable[..., Any], settings: Mapping[str | int, Any]) -> dict[str | int, str]:
-    names = [p.name for p in parameters_of(make)]
-    return {key: key if isinstance(key, str) else (names[key] if key < len(names) else f"arg{key}") for key in settings}
+    built = claims(obj) and not inspect.isclass(obj)
+    if built and settings:
+        raise UsageError(
+            f"settings were given for {name}, which is built already", fix="give the class itself, or leave them out"
+        )
+    forward = interface(obj, settings)[1]
+    return LayerSubject(
+        keeper(obj) if built else obj,
+        settings,
+        inputs,
+        name=name,
+        constants=constants,
+        keywords=frozenset(p.name for p in forward if p.keyword_only),
+        takes_more=any(p.variadic or p.name not in inputs for p in forward),
+        seed=seed,
+    )
 
 
 def _is_array(value: object) -> bool:
@@ -261,9 +291,3 @@ def _responds(run: Callable[[Primals], Outputs], primals: Primals, reference: Ou
 def _is_gradient_slot(name: str) -> bool:
     last = name.rpartition(".")[2].lower()
     return "grad" in name.lower() or (last.startswith("d") and len(last) <= 3) or last.startswith(("dw", "db", "d_"))
-
-
-def _nothing(argument: Argument, returned: object) -> str:
-    if argument.kind == "parameter":
-        return f"backward left no gradient for {argument.name}"
-    return f"backward returned {'None' if returned is None else 'no gradient'} for {argument.name}"
