@@ -74,7 +74,7 @@ def input_recipes(name: str, layout: Layout, *, first: bool) -> tuple[Recipe, ..
     if array:
         return array
     if _STATE.match(name):
-        return Spec((layout.dims[0], "o")), Spec((layout.dims[0], "m")), layout.spec
+        return Spec((*layout.dims[:1], "o")), layout.spec
     return layout.spec, Spec((layout.feature, "o")), Spec((layout.feature,)), *_targets(layout)
 
 
@@ -170,6 +170,8 @@ def _targets(layout: Layout) -> tuple[Recipe, ...]:
     dims = layout.dims
     onehot = Spec(dims, "onehot", constant=True) if dims else Spec(dims, "probability", constant=True)
     labels = Spec(dims[:-1], "index", limit=dims[-1]) if dims else Fixed(1)
+    if len(dims) == 1:  # a batch of numbers, each with a label 0 or 1
+        return Spec(dims, "index", limit=2), onehot, labels, Spec(dims, constant=True)
     return onehot, labels, Spec(dims, constant=True)
 
 

@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
-from gradcheck.cases.families import Layout, constructor_recipes, given_layouts, input_recipes, ranked_layouts
+from gradcheck.cases.families import (
+    Layout,
+    constructor_recipes,
+    given_layouts,
+    input_recipes,
+    is_target,
+    ranked_layouts,
+)
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.trial import Bind, Search, with_limits
@@ -64,10 +71,14 @@ def infer(
         plan = search.best(_signed(signature, open_settings, wanted, fixed))
     else:
         first = wanted[0].name if wanted else ""
+        loss = any(is_target(p.name) for p in wanted)
         for layout in (*given_layouts(sizes), *ranked_layouts(source, first)):
-            if search.first is not None and (layout.degenerate or layout.domain == "index"):
+            small = layout.degenerate or layout.domain == "index"
+            if search.first is not None and small and not (loss and layout.degenerate):
                 continue  # too small, or without a gradient of the input: a defect would not show there
-            plan = search.best(_candidates(layout, open_settings, wanted, fixed))
+            # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
+            sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
+            plan = search.best(_candidates(layout, open_settings, wanted, fixed), sure=sure)
             if search.clean:
                 break
         # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.

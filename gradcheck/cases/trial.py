@@ -1,4 +1,4 @@
-"""Trying a plan out: does forward take it, does the output depend on a real argument, does backward fit?"""
+"""Trying a plan out: whether forward takes it, the output depends on a real argument, and backward fits."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Search:
         self.clean = False
         self.failure: tuple[Plan, Exception] | None = None
 
-    def best(self, plans: Iterator[Plan]) -> Plan | None:
-        """Return the first plan whose backward fits too, else the first whose forward runs, else None."""
+    def best(self, plans: Iterator[Plan], *, sure: bool = False) -> Plan | None:
+        """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs."""
         runs: Plan | None = None
         for plan in islice(plans, _TRIALS):
             for variant in self._in_domains(plan):
@@ -44,6 +44,8 @@ class Search:
                     return found
                 runs = runs or found
                 break
+        if sure:
+            return None
         self.first = self.first or runs
         return runs
 

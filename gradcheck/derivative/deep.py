@@ -18,6 +18,8 @@ _SMALLEST, _LARGEST = 2.0**-44, 1.0
 # An output is set aside when what is not smooth about it exceeds this share of its response. Smooth outputs stay far
 # below at the step chosen; one with a kink inside the stencil lies near 1.
 _KINKED = 0.01
+# Without kinks, the first step is good enough within so many targets: a better one would cost more than it shows.
+_ENOUGH = 4.0
 # At most these shares may be set aside, of all outputs and of those that move: what passes must still be the function.
 _SET_ASIDE, _OF_MOVING = 0.5, 0.75
 
@@ -41,7 +43,12 @@ class Probe:
 
 def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float | None = None) -> Probe:
     """Estimate the derivative of ``w @ y`` along a direction as well as this function allows."""
-    stencils = _walk(centre, direction, scalar, centre.precision.step if start is None else start)
+    first = _first(centre, direction, centre.precision.step if start is None else start)
+    if first is not None:
+        at_once = _kept_at_once(centre, first, scalar)
+        if at_once is not None:
+            return at_once
+    stencils = () if first is None else _walk(centre, first, scalar)
     found = Probe(direction, scalar, None, None, centre.precision, stencils=stencils)
     if not stencils:
         return replace(found, reason="the outputs are not finite around the point")
@@ -59,22 +66,41 @@ def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float | N
     return again if again.best is not None else found
 
 
-def _walk(centre: Centre, direction: Direction, scalar: Scalar, start: float) -> tuple[Stencil, ...]:
-    """Evaluate at steps on a ladder, to where the bar is smallest: first the way that it points, then the other."""
-    first = None
+def _first(centre: Centre, direction: Direction, start: float) -> Stencil | None:
+    """Evaluate at the first step that stays where the function is defined."""
     h = start
-    while first is None and h >= _SMALLEST:
-        first = stencil(centre, direction, h)
+    while h >= _SMALLEST:
+        s = stencil(centre, direction, h)
+        if s is not None:
+            return s
         h /= _RATIO
-    if first is None:
-        return ()
+    return None
 
-    visited = [first]
+
+def _kept_at_once(centre: Centre, s: Stencil, scalar: Scalar) -> Probe | None:
+    """Settle it at the first step by setting outputs on a kink aside, where that is all that it takes."""
+    kept = _without_kinks((s,), scalar.w, centre.precision)
+    if kept is None or estimate(s, scalar, centre.precision).within(centre.precision.target):
+        return None
+    rest = centre.scalar(kept)
+    e = estimate(s, rest, centre.precision)
+    aside = int(np.count_nonzero((kept == 0.0) & (scalar.w != 0.0)))
+    found = Probe(s.direction, rest, e, s, centre.precision, aside, stencils=(s,))
+    return found if e.agrees and e.within(_ENOUGH * centre.precision.target) else None
+
+
+def _walk(centre: Centre, first: Stencil, scalar: Scalar) -> tuple[Stencil, ...]:
+    """Evaluate at steps on a ladder, to where the bar is smallest: first the way that it points, then the other."""
+    direction, visited = first.direction, [first]
     here = estimate(first, scalar, centre.precision)
     start = first.h
     if here.within(centre.precision.target):
         return (first,)
-    ways = (_RATIO, 1.0 / _RATIO) if here.dead or 2.0 * here.structure < here.bar else (1.0 / _RATIO, _RATIO)
+    ways = (
+        (_RATIO, 1.0 / _RATIO)
+        if here.dead or (here.sound and 2.0 * here.structure < here.bar)
+        else (1.0 / _RATIO, _RATIO)
+    )
     for way in ways[:1] if here.dead else ways:
         last, h = here, start * way
         while _SMALLEST <= h <= _LARGEST:

@@ -9,6 +9,7 @@ from gradcheck.cases.search import Points
 from gradcheck.diagnosis.formula import find_formula
 from gradcheck.diagnosis.numeric import samples
 from gradcheck.diagnosis.patterns import recognise
+from gradcheck.diagnosis.stabiliser import stabiliser
 from gradcheck.diagnosis.where import locate
 from gradcheck.records import Case, Finding
 from gradcheck.rules.evidence import Evidence
@@ -31,9 +32,15 @@ def diagnose(obj: Any, points: Points, finding: Finding, case: Case, evidence: E
     argument = finding.argument or _only(evidence)
     if finding.rule in _VALUES and argument is not None and finding.level == "error":
         fresh = list(samples(points, argument, _SAMPLES, case.seed + 1))
-        if finding.rule == "GC101" and fresh:
+        constant = stabiliser(obj, fresh) if finding.rule == "GC101" else None
+        if constant is not None:
+            finding = replace(finding, level="warning")
+            lines.append(
+                f"off by no more than the constant {constant:g} in forward, which backward leaves out, explains"
+            )
+        elif finding.rule == "GC101" and fresh:
             lines += recognise(fresh)
-        formula = find_formula(fresh)
+        formula = None if constant is not None else find_formula(fresh)
     return replace(finding, case=str(case), location=location, diagnosis=tuple(lines), formula=formula)
 
 

@@ -111,7 +111,7 @@ def _products(names: Sequence[str]) -> Iterator[tuple[str, Compute]]:
     for text, compute in single:
         yield text, _times_dout(compute)
     for (text1, f1), (text2, f2) in combinations_with_replacement(single, 2):
-        if text1.startswith(" /"):
+        if text1.startswith(" /") or text2 == f" / {text1}":
             continue
         text = f"{text1}{text2}" if text2.startswith(" /") else f"{text1} * {text2}"
         yield text, _times_dout(f1, f2)

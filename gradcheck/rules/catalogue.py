@@ -30,22 +30,22 @@ class Rule:
         return inspect.cleandoc(self.check.__doc__ or "")
 
 
-CATALOGUE: Mapping[str, Rule] = {
-    code: Rule(code, title, "error", check)
-    for code, title, check in (
-        ("GC101", "a gradient's values are wrong", gradient.value),
-        ("GC102", "a gradient is missing or None", gradient.missing),
-        ("GC103", "a gradient has the wrong shape or is no array", gradient.shape),
-        ("GC104", "a gradient is not finite where the function is", gradient.finite),
-        ("GC105", "backward returns too few gradients", gradient.structure),
-        ("GC201", "backward overwrites dout", purity.cotangent),
-        ("GC202", "backward overwrites an input or a parameter", purity.backward),
-        ("GC203", "forward overwrites an input or a parameter", purity.forward),
-        ("GC301", "a second backward gives something else", state.repeat),
-        ("GC401", "backward is not linear in dout", linearity.linear),
-        ("GC602", "backward raises", raised.backward),
-    )
-}
+_TABLE: tuple[tuple[str, str, Level, Callable[[Evidence], Iterator[Finding]]], ...] = (
+    ("GC101", "a gradient's values are wrong", "error", gradient.value),
+    ("GC102", "a gradient is missing or None", "error", gradient.missing),
+    ("GC103", "a gradient has the wrong shape or is no array", "error", gradient.shape),
+    ("GC104", "a gradient is not finite where the function is", "error", gradient.finite),
+    ("GC105", "backward returns too few gradients", "error", gradient.structure),
+    ("GC106", "a gradient is kept in a coarser dtype", "warning", gradient.precision),
+    ("GC201", "backward overwrites dout", "error", purity.cotangent),
+    ("GC202", "backward overwrites an input or a parameter", "error", purity.backward),
+    ("GC203", "forward overwrites an input or a parameter", "error", purity.forward),
+    ("GC301", "a second backward gives something else", "error", state.repeat),
+    ("GC401", "backward is not linear in dout", "error", linearity.linear),
+    ("GC602", "backward raises", "error", raised.backward),
+)
+
+CATALOGUE: Mapping[str, Rule] = {code: Rule(code, title, level, check) for code, title, level, check in _TABLE}
 
 
 def findings_of(evidence: Evidence) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def tried(evidence: Evidence) -> frozenset[str]:
     if evidence.gradients is not None:
         codes |= {"GC102", "GC103", "GC105"}
     if evidence.arrays:
-        codes |= {"GC104"}
+        codes |= {"GC104", "GC106"}
     if any(c.verdict in {"pass", "fail"} for c in evidence.comparisons.values()):
         codes |= {"GC101"}
     if isinstance(evidence.again, Mapping):

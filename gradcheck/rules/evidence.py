@@ -103,6 +103,8 @@ def gather(subject: Subject, seed: int) -> Evidence:
     before = {name: np.array(value) for name, value in primals.items()}
     try:
         gradients = pullback(handed)
+    except UsageError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever backward raises is the finding
         late = [*overwrites, *_overwrites_of_backward(handed, cotangents, primals, before)]
         return Evidence(subject, outputs, cotangents, raised=error, overwrites=tuple(late), **counted.calls)
@@ -283,7 +285,9 @@ def _compare(counted: _Counted, arrays: Arrays, outputs: Outputs, seed: int) -> 
         return _joined(ys), flat
 
     x0 = np.concatenate([a.value.ravel() for a in chosen]).astype(np.float64)
-    function = Function(vjp, x0, tuple(blocks), tuple(np.dtype(y.dtype) for y in outputs))
+    # A backward that works in float32 is held to float32: GC106 speaks of it, GC101 does not.
+    dtypes = {np.dtype(a.dtype) for a in (*outputs, *(arrays[a.name] for a in chosen))}
+    function = Function(vjp, x0, tuple(blocks), tuple(sorted(dtypes, key=str)))
     return compare(function, stream(seed, "direction"))
 
 

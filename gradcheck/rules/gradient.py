@@ -24,7 +24,8 @@ def value(evidence: Evidence) -> Iterator[Finding]:
         self.dW = dX @ dout        # X.T @ dout
 
     Not flagged: any value between the one-sided slopes at a kink, as ``dout * (x > 0)`` and ``dout * (x >= 0)`` both
-    are for a ReLU at exactly 0.
+    are for a ReLU at exactly 0. A difference as small as a stabilising constant of forward, such as the 1e-7 in
+    ``np.log(y + 1e-7)``, that backward leaves out is a warning.
 
     To mend it, differentiate forward with respect to this argument alone, at one element, by hand.
     """
@@ -113,6 +114,27 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
                 f"the gradient of {argument.name} is not finite in {len(bad)} of {g.size} elements, though forward is",
                 argument.name, index=index, diagnosis=(f"the gradient at {list(index)} is {g[index]}",),
             )  # fmt: skip
+
+
+def precision(evidence: Evidence) -> Iterator[Finding]:
+    """GC106: a gradient has a coarser dtype than its argument and the output.
+
+    Half of the digits that forward keeps are lost on the way back, and on every layer before this one.
+
+    Wrong::
+
+        dx = np.empty(x.shape, dtype="f")       # float32, whatever x is: np.empty_like(x)
+
+    Not flagged: a layer that works in float32 throughout, forward too.
+
+    To mend it, take the dtype from the argument.
+    """
+    for argument in evidence.owed:
+        g = evidence.arrays.get(argument.name)
+        wide = min([argument.value.dtype, *(y.dtype for y in evidence.outputs)], key=lambda dtype: dtype.itemsize)
+        if g is not None and g.dtype.itemsize < wide.itemsize:
+            message = f"the gradient of {argument.name} is {g.dtype}, its argument and the output are {wide}"
+            yield Finding("GC106", "warning", message, argument.name)
 
 
 def structure(evidence: Evidence) -> Iterator[Finding]:

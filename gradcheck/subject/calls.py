@@ -79,6 +79,13 @@ def outputs_of(result: object) -> tuple[Outputs, Any]:
     )
 
 
+def as_returned(cotangents: Outputs, result: object) -> Outputs:
+    """Hand over a cotangent as forward gave its output: a number, which nobody can write into, for a number."""
+    results = result if isinstance(result, tuple | list) else (result,)
+    pairs = zip(cotangents, results, strict=False)
+    return tuple(w if isinstance(y, np.ndarray) else w[()] for w, y in pairs)
+
+
 @dataclass(frozen=True, slots=True)
 class BackwardCall:
     """How a backward is to be called: which of its parameters take the cotangents, and which take known arrays.
@@ -97,17 +104,33 @@ class BackwardCall:
         """Whether the cotangent reaches backward at all."""
         return self.variadic or bool(self.cotangents)
 
-    def __call__(self, backward: Callable[..., Any], cotangents: Outputs, known: Mapping[str, Any]) -> Any:
-        """Call ``backward`` with these cotangents; ``known`` has the arrays that it may ask for by name."""
-        if self.variadic:
-            return backward(*cotangents)
-        bound = inspect.signature(backward).bind_partial()
-        bound.arguments.update({name: known[name] for name in self.known})
-        if self.packed:
-            bound.arguments[self.cotangents[0]] = cotangents
-        else:
-            bound.arguments.update(zip(self.cotangents, cotangents, strict=bool(self.cotangents)))
+
+def call_backward(
+    backward: Callable[..., Any], call: BackwardCall, cotangents: Outputs, known: Mapping[str, Any]
+) -> Any:
+    """Call ``backward`` with these cotangents; ``known`` has the arrays that it may ask for by name.
+
+    Raises
+    ------
+    UsageError
+        If several cotangents had to go into one parameter, and backward did not take them: it may want only one.
+    """
+    if call.variadic:
+        return backward(*cotangents)
+    bound = inspect.signature(backward).bind_partial()
+    bound.arguments.update({name: known[name] for name in call.known})
+    if not call.packed:
+        bound.arguments.update(zip(call.cotangents, cotangents, strict=bool(call.cotangents)))
         return backward(*bound.args, **bound.kwargs)
+    bound.arguments[call.cotangents[0]] = cotangents
+    try:
+        return backward(*bound.args, **bound.kwargs)
+    except Exception as error:
+        raise UsageError(
+            f"forward has {len(cotangents)} outputs, but backward takes one cotangent ({call.cotangents[0]}), and given a "
+            f"tuple of {len(cotangents)} it raised {type(error).__name__}: {error}",
+            fix="let backward take one cotangent for each output, or forward return only the output it differentiates",
+        ) from error
 
 
 def plan_backward(parameters: Sequence[Parameter], outputs: int, known: Set[str]) -> BackwardCall:

@@ -277,6 +277,29 @@ class ResidualWithoutShortcut(Residual):
         return dout * (1 - self.t**2)
 
 
+class Dropout:
+    """Right, though odd: what forward returns depends on a generator that goes on from call to call."""
+
+    def __init__(self, p=0.4, seed=0):
+        self.p = p
+        self.rng = np.random.default_rng(seed)
+
+    def forward(self, x, train=True):
+        kept = self.rng.random(x.shape) >= self.p
+        self.factor = kept / (1 - self.p) if train else np.ones(x.shape)
+        return x * self.factor
+
+    def backward(self, dout):
+        return dout * self.factor
+
+
+class DropoutWithoutScale(Dropout):
+    """What was kept was scaled up by 1 / (1 - p), its gradient is not."""
+
+    def backward(self, dout):
+        return dout * (self.factor > 0)
+
+
 FAULTY = [
     (ReluWritesDout, "GC201", "T18"),
     (ReluChainedAssignment, "GC103", "T24"),
@@ -296,7 +319,8 @@ FAULTY = [
     (SquareClipped, "GC401", "T26"),
     (SquareWritesInput, "GC202", "T18"),
     (PowerByQuotient, "GC104", "T23"),
+    (DropoutWithoutScale, "GC101", "T04"),
     (ResidualWithoutShortcut, "GC101", "T29"),
 ]
 
-RIGHT = [Relu, Sigmoid, Tanh, ScaledTanh, LeakyRelu, Abs, Softplus, Square, Power, Residual]
+RIGHT = [Relu, Sigmoid, Tanh, ScaledTanh, LeakyRelu, Abs, Softplus, Square, Power, Residual, Dropout]

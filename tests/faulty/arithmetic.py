@@ -29,13 +29,6 @@ class MulForgetsSecond(Mul):
         return dout * self.y
 
 
-class MulExtraGradient(Mul):
-    """Three gradients for two inputs."""
-
-    def backward(self, dout):
-        return dout * self.y, dout * self.x, dout
-
-
 class MulWritesInput(Mul):
     """The second gradient is computed in the caller's x, which forward kept by reference."""
 
@@ -142,7 +135,6 @@ class BiasWritesParameter(BiasAccumulating):
 FAULTY = [
     (MulSwapped, "GC101", "T09"),
     (MulForgetsSecond, "GC105", "T21"),
-    (MulExtraGradient, "GC105", "T21"),
     (MulWritesInput, "GC202", "T18"),
     (DivWithoutMinus, "GC101", "T03"),
     (AddNoneForSecond, "GC102", "T21"),

@@ -17,6 +17,8 @@ from gradcheck.subject.calls import (
     OUTPUT_NAMES,
     BackwardCall,
     Parameter,
+    as_returned,
+    call_backward,
     describe,
     outputs_of,
     parameters_of,
@@ -83,7 +85,9 @@ class FunctionSubject:
             outputs, known, call = _planned(backward, result, known)
 
         def pullback(cotangents: Outputs) -> Gradients:
-            gradients = read_gradients(call(backward, cotangents, known), self.arguments, ())
+            gradients = read_gradients(
+                call_backward(backward, call, as_returned(cotangents, result), known), self.arguments, ()
+            )
             values = dict(gradients.values)
             for argument in self.arguments:
                 if argument.differentiable and values.get(argument.name) is None:

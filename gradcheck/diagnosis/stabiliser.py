@@ -1,0 +1,65 @@
+"""A constant such as the 1e-7 in ``np.log(y + 1e-7)`` that keeps forward finite, and that backward leaves out."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.diagnosis.numeric import Sample, analytic
+from gradcheck.subject.source import definition
+
+_LARGEST = 1e-6  # a larger constant changes the function, and its gradient, by more than anybody would wave through
+_AMPLIFIED = 1e4  # log(y + eps) is off by eps / y, and probabilities of 1e-4 are common
+_HARMLESS = 1e-3
+_MOST = 0.6  # of the samples; at some of them a probability may be as small as the constant itself
+_ANYWHERE = 0.1
+
+
+def stabiliser(obj: Any, samples: Sequence[Sample]) -> float | None:
+    """Return the constant of forward that explains how little a gradient is off, None where nothing explains it."""
+    forward, backward = (
+        obj if isinstance(obj, tuple) else (getattr(obj, "forward", None), getattr(obj, "backward", None))
+    )
+    constants = _constants(forward) - _constants(backward)
+    if not constants or not samples:
+        return None
+    constant = max(constants)
+    off = [_difference(sample) for sample in samples]
+    harmless = sum(difference <= min(_AMPLIFIED * constant, _HARMLESS) for difference in off)
+    return constant if harmless >= _MOST * len(off) and max(off) <= _ANYWHERE else None
+
+
+def _difference(sample: Sample) -> float:
+    """Return by how much a gradient is off, relative to its largest element."""
+    g = analytic(sample).get(sample.argument)
+    if g is None or g.shape != sample.numeric.shape:
+        return float("inf")
+    return float(np.max(np.abs(g - sample.numeric)) / np.max(np.abs(sample.numeric)))
+
+
+def _constants(function: Any) -> set[float]:
+    """Return the small literals in a function and in the functions that it calls by name."""
+    found: set[float] = set()
+    for node in _trees(function):
+        for part in ast.walk(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, float) and 0.0 < part.value <= _LARGEST:
+                found.add(part.value)
+    return found
+
+
+def _trees(function: Any) -> Iterator[ast.AST]:
+    node = definition(function) if callable(function) else None
+    if node is None:
+        return
+    yield node
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    for called in {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}:
+        inner = names.get(called)
+        if inspect.isfunction(inner) and inner is not function:
+            tree = definition(inner)
+            if tree is not None:
+                yield tree
