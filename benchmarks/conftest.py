@@ -1,6 +1,14 @@
 """Keeps the timings of a run, and prints the ratios at its end."""
 
+import os
+
 import pytest
+
+# One thread, set before NumPy is first imported: on a machine that does something else besides, threads that wait for
+# each other make a small matrix product a hundred times slower, now and then.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 
 # (what is timed, the way it is done) -> median seconds
 TIMINGS = pytest.StashKey[dict[tuple[str, str], float]]()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.errors import GradientError, UncheckedError, UsageError
 
 if TYPE_CHECKING:
-    from gradcheck.check import assert_gradients, check
+    from gradcheck.api import assert_gradients, check
     from gradcheck.records import Case, Finding, Location, Report, SubjectReport
 
 __all__ = [
@@ -29,7 +29,7 @@ __version__ = "0.1.0"
 # The public names are loaded at first use: pytest imports this package at every start, through the plugin, and must
 # not pay for NumPy then.
 _HOMES = dict.fromkeys(("Case", "Finding", "Location", "Report", "SubjectReport"), "records")
-_HOMES |= dict.fromkeys(("assert_gradients", "check"), "check")
+_HOMES |= dict.fromkeys(("assert_gradients", "check"), "api")
 
 
 def __getattr__(name: str) -> Any:

@@ -127,7 +127,7 @@ def _command(arguments: Sequence[str]) -> click.Command:
 
 def _check(targets: Sequence[str], *, seed: int, case: str | None, signature: str | None) -> Report:
     """Run the engine; the layers can neither print into the report nor end the run as if all had passed."""
-    from gradcheck.check import check_targets  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
+    from gradcheck.api import check_targets  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
 
     with _no_terminal():
         try:

@@ -54,7 +54,7 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Report]:
 
     def check_layer(subject: object, **kwargs: Any) -> Report:
         __tracebackhide__ = True
-        from gradcheck.check import check  # noqa: PLC0415 -- imports NumPy, which only a test that checks may cost
+        from gradcheck.api import check  # noqa: PLC0415 -- imports NumPy, which only a test that checks may cost
 
         try:
             report = check(subject, **(options | kwargs))

@@ -10,6 +10,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal
 
 from gradcheck.errors import UsageError
@@ -241,6 +242,10 @@ class Report:
 
     def __iter__(self) -> Iterator[SubjectReport]:
         return iter(self.subjects)
+
+    def _repr_html_(self) -> str:
+        """Return the report as a notebook shows it (by name: reports know the records, not the other way round)."""
+        return str(import_module("gradcheck.report.html").render(self))
 
     def count(self, verdict: Verdict) -> int:
         """Return how many layers have this verdict."""

@@ -40,9 +40,9 @@ def engine(monkeypatch):
                 does()
             return Report(seed=options["seed"], subjects=subjects, version="0.1.0")
 
-        module = types.ModuleType("gradcheck.check")
+        module = types.ModuleType("gradcheck.api")
         module.check_targets = check_targets
-        monkeypatch.setitem(sys.modules, "gradcheck.check", module)
+        monkeypatch.setitem(sys.modules, "gradcheck.api", module)
         return calls
 
     for name in ("NO_COLOR", "FORCE_COLOR"):
@@ -369,7 +369,7 @@ def test_help_imports_neither_numpy_nor_the_engine():
     code = (
         "import sys; from gradcheck.cli import main\n"
         "try: main(['--help'])\n"
-        "except SystemExit: print(sorted({'numpy', 'gradcheck.check'} & set(sys.modules)), file=sys.stderr)"
+        "except SystemExit: print(sorted({'numpy', 'gradcheck.api'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.strip() == "[]"

@@ -18,9 +18,12 @@ MODULES = [
     if ">>> " in path.read_text(encoding="utf-8")
 ]
 
+# The errors say that they live in `gradcheck`, which is how tracebacks should call them; doctest believes it.
+MOVED = {"gradcheck.errors": "gradcheck"}
+
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    outcome = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
-    assert outcome.attempted > 0, "a prompt outside any docstring runs nowhere"
+    outcome = doctest.testmod(importlib.import_module(MOVED.get(name, name)), optionflags=doctest.ELLIPSIS)
+    assert outcome.attempted > 0, "doctest finds none of the examples in this module"
     assert outcome.failed == 0, "the difference is printed above"

@@ -111,13 +111,12 @@ def _runs(bind: Bind, plan: Plan, sizes: Mapping[str, int]) -> bool:
 
 def _alike(a: Plan, b: Plan) -> bool:
     """Whether two plans differ only in what backward may decide: (o) or (1,o), a target or not, a setting."""
-    return all(
-        s.constant or [d for d in r.dims if d != 1] == [d for d in s.dims if d != 1]
-        for r, s in zip(
-            (*a.inputs.values(), *a.settings.values()), (*b.inputs.values(), *b.settings.values()), strict=True
-        )
-        if isinstance(r, Spec) and isinstance(s, Spec)
-    )
+    pairs = zip((*a.inputs.values(), *a.settings.values()), (*b.inputs.values(), *b.settings.values()), strict=True)
+    return all(_shape(r) == _shape(s) or (isinstance(s, Spec) and s.constant) for r, s in pairs)
+
+
+def _shape(recipe: Recipe) -> list[str | int] | None:
+    return [dim for dim in recipe.dims if dim != 1] if isinstance(recipe, Spec) else None
 
 
 def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:

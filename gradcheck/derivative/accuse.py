@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.derivative.central import CLEARLY, Estimate, Stencil, estimate, stencil
 from gradcheck.derivative.deep import Probe
-from gradcheck.derivative.noise import Precision, analytic_noise
+from gradcheck.derivative.noise import Precision, analytic_noise, norm
 from gradcheck.derivative.probe import Centre, Direction, Scalar, step_to
 
 # The steps that are asked, in units of the one that accuses.
@@ -62,7 +62,7 @@ def charge(centre: Centre, found: Probe) -> Charge:
         elif _jumps(centre, s, np.flatnonzero(dead)):
             return dropped("the outputs move in jumps (a step function, or a coarser format inside)")
 
-    noise = 8.0 * analytic_noise(centre, found.direction, scalar)
+    noise = 8.0 * analytic_noise(centre, found.direction, scalar, precision)
     e = replace(e, bar=e.bar + noise)
     if not e.clearly_differs:
         return dropped("the gradient is lost in the rounding of the backward itself")
@@ -105,8 +105,8 @@ def _objection(case: _Case) -> str:
     smaller = [other for _, other in below if other.sound and (e.dead or not other.dead)]
     larger = [other for _, other in above if other.sound]
 
-    if not replace(e, bar=e.bar + _grains(case, [s for s, _ in below])).clearly_differs:
-        return "the outputs move in grains as large as the difference (a coarser format inside)"
+    if not replace(e, bar=e.bar + _rounding_seen(case, [s for s, _ in below])).clearly_differs:
+        return "the difference is no larger than the rounding that shows at smaller steps"
     if any(not _same(other, e) and _could_see(other, e) for other in smaller):
         return "the difference does not reproduce at a smaller step"
     for last, other in pairwise([e, *larger]):
@@ -121,14 +121,18 @@ def _objection(case: _Case) -> str:
     return "the difference does not reproduce at another step"
 
 
-def _grains(case: _Case, below: list[Stencil]) -> float:
-    """Return the rounding that must be there because outputs that move here do not move at a smaller step.
+def _rounding_seen(case: _Case, below: list[Stencil]) -> float:
+    """Return the rounding that smaller steps give away, and that five values may hide by luck.
 
-    Over ``4 h'`` they should have moved by ``4 h' |dy|``, so their grain is at least that, and rounding to it has a
-    standard deviation of 0.29 grains: six of them, as in the bar.
+    What scatters an output there scatters it here. And where an output that moves here does not move at ``h'``, it may
+    have grains as large as ``4 (16 h') |dy|``, which is what it should move by over the next stencil. Rounding to
+    grains has a standard deviation of 0.29 of them; six standard deviations are counted, as in the bar.
     """
-    change = np.abs(case.scalar.w * case.s.dy1)
-    return max((6.0 * 0.95 * 0.29 * 4.0 * s.h / case.e.h * float(change[s.dead].sum()) for s in below), default=0.0)
+    scatter = np.zeros(case.s.dy1.size)
+    for s in below:
+        grain = np.where(s.dead, 4.0 * _FACTORS[0] * s.h * np.abs(case.s.dy1), 0.0)
+        scatter = np.maximum(scatter, np.maximum(np.abs(s.d4) / 70.0**0.5, 0.29 * grain))
+    return 6.0 * 0.95 / case.e.h * norm(case.scalar.w * scatter)
 
 
 def _could_see(other: Estimate, e: Estimate) -> bool:

@@ -13,6 +13,7 @@ from gradcheck.derivative.deep import Probe, probe
 from gradcheck.derivative.function import Block, Comparison, Function
 from gradcheck.derivative.joint import joint
 from gradcheck.derivative.locate import locate
+from gradcheck.derivative.noise import Precision
 from gradcheck.derivative.probe import Centre, Scalar, cotangent, direction
 
 # An accusation must reproduce in a fresh direction with a fresh cotangent; so many are drawn before giving up.
@@ -68,24 +69,27 @@ def compare(function: Function, rng: np.random.Generator, *, complete_up_to: int
     agreed = joint(centre, finite, scalar)
     for block in finite:
         if block.name in agreed:
-            found[block.name] = Comparison(block.name, "pass", agreed[block.name])
+            one, precision = Comparison(block.name, "pass", agreed[block.name]), centre.precision
         else:
-            found[block.name] = _alone(centre, block, scalar)
-        if found[block.name].verdict == "pass" and block.stop - block.start <= complete_up_to:
-            found[block.name] = complete(centre, block, scalar)
+            one, precision = _alone(centre, block, scalar)
+        if one.verdict == "pass" and block.stop - block.start <= complete_up_to:
+            one = complete(centre, block, scalar, one, precision)
+        found[block.name] = one
     return found
 
 
-def _alone(centre: Centre, block: Block, scalar: Scalar) -> Comparison:
-    """Decide one block by itself: a few draws, each with the step that suits it."""
+def _alone(centre: Centre, block: Block, scalar: Scalar) -> tuple[Comparison, Precision]:
+    """Decide one block by itself, in a few draws, each with the step that suits it; and say how finely it computes."""
     charges: list[tuple[Probe, Charge]] = []
-    reason, seen = "", 0.0  # the largest relative difference that was let go
+    precision, reason, seen = centre.precision, "", 0.0  # the largest relative difference that was let go
     for draw in range(_DRAWS):
         if draw > 0:
             scalar = centre.scalar(cotangent(centre))
             if not np.isfinite(scalar.g[block.where]).all():
-                return Comparison(block.name, "inconclusive", reason="the analytic gradient is not finite")
-        probed = probe(centre, direction(centre, block, scalar.g), scalar)
+                reason = "the analytic gradient is not finite"
+                break
+        probed = probe(centre, direction(centre, block, scalar.g), scalar, centre.precision.step, precision)
+        precision = probed.precision
         if probed.best is None:
             reason = probed.reason
         elif not probed.best.agrees:
@@ -94,13 +98,13 @@ def _alone(centre: Centre, block: Block, scalar: Scalar) -> Comparison:
             seen = max(seen, abs(probed.best.residual) / probed.best.size if probed.best.size > 0.0 else np.inf)
             charges += [(probed, accused)] if accused.stands else []
             if len(charges) == _REPRODUCED:
-                return _failed(centre, block, *charges[0])
+                return _failed(centre, block, *charges[0]), precision
         elif not charges:
             agreed = _agreement(block, probed.best, probed.precision.limit)
             if agreed.verdict == "vacuous" or (agreed.verdict == "pass" and seen <= probed.precision.limit):
-                return replace(agreed, resolution=max(seen, agreed.resolution))
+                return replace(agreed, resolution=max(seen, agreed.resolution)), precision
             reason = reason or agreed.reason
-    return Comparison(block.name, "inconclusive", reason=reason)
+    return Comparison(block.name, "inconclusive", reason=reason), precision
 
 
 def _agreement(block: Block, e: Estimate, limit: float) -> Comparison:
@@ -118,16 +122,5 @@ def _agreement(block: Block, e: Estimate, limit: float) -> Comparison:
 
 def _failed(centre: Centre, block: Block, probed: Probe, charged: Charge) -> Comparison:
     """Name the worst element; a charge that holds for no single element is not brought."""
-    worst = locate(centre, block, probed.direction, charged)
-    if worst is None:
-        reason = "the gradient differs along a direction, but no single element differs beyond its own error bar"
-        return Comparison(block.name, "inconclusive", reason=reason)
-    return Comparison(
-        block.name,
-        "fail",
-        analytic=worst.analytic,
-        numeric=worst.numeric,
-        error_bar=worst.error_bar,
-        index=worst.index,
-        wrong=worst.wrong,
-    )
+    reason = "the gradient differs along a direction, but no single element differs beyond its own error bar"
+    return locate(centre, block, probed.direction, charged) or Comparison(block.name, "inconclusive", reason=reason)

@@ -2,65 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from gradcheck.derivative.central import estimate
+from gradcheck.derivative.central import estimate, stencil
 from gradcheck.derivative.deep import Probe, probe
 from gradcheck.derivative.function import Block, Comparison
-from gradcheck.derivative.locate import confirm
-from gradcheck.derivative.noise import norm
+from gradcheck.derivative.locate import Worst, confirm
+from gradcheck.derivative.noise import Precision, norm
 from gradcheck.derivative.probe import Centre, Scalar, cotangent, element
 
 
-def complete(centre: Centre, block: Block, scalar: Scalar) -> Comparison:
-    """Compare every element of a block that agreed along a direction.
+def complete(centre: Centre, block: Block, scalar: Scalar, passed: Comparison, precision: Precision) -> Comparison:
+    """Compare every element of a block that passed along a direction.
 
-    The resolution is the worst element's: its bar relative to its own derivative or to the block's typical one,
-    whichever is larger (the gradient of a saturated element is lost in rounding, and says nothing about the rest).
+    The resolution is that of the worst element: its bar relative to its own derivative or to the block's typical one,
+    whichever is larger (the gradient of a saturated element is lost in rounding, and says nothing about the rest). An
+    element whose own bar is worse than what the direction says of it, ``sqrt(n)`` times its resolution, has that.
     """
-    n, h = block.stop - block.start, centre.precision.step
-    typical = norm(scalar.g[block.where] * centre.scale[block.where]) / n**0.5
-    worst, wrong, resolution = None, 0, 0.0
+    n = block.stop - block.start
+    size = np.abs(scalar.g * centre.scale)[block.where]
+    typical = norm(size) / n**0.5
+    wrong: list[Worst] = []
+    resolution = 0.0
     for i in range(n):
-        probed = probe(centre, element(centre, block, i), scalar, h)
-        e = probed.best
-        if e is None:
-            continue  # on the edge of the domain or on a kink: the direction has seen it, alone it cannot be
-        reference = max(abs(float(scalar.g[block.start + i])) * float(centre.scale[block.start + i]), typical)
-        if e.agrees:
-            resolution = max(resolution, e.bar / reference if e.sound and not e.dead else 0.0)
-        suspect = _of_moving(centre, probed) if e.agrees else scalar
-        found = None if suspect is None else confirm(centre, block, i, suspect, h)
-        if found is not None and _reproduces(centre, block, i, h):
-            wrong += 1
-            worst = found if worst is None or abs(found.residual) > abs(worst.residual) else worst
-        elif not e.agrees:
-            resolution = max(resolution, (abs(e.residual) + e.bar) / reference)
-    if worst is None:
-        return Comparison(block.name, "pass", resolution)
-    return Comparison(
-        block.name,
-        "fail",
-        analytic=worst.analytic,
-        numeric=worst.numeric,
-        error_bar=worst.error_bar,
-        index=worst.index,
-        wrong=wrong,
-    )
+        probed = _probe(centre, block, i, scalar, precision)
+        e = None if probed is None else probed.best
+        if probed is None or e is None:
+            continue  # it agrees exactly; or it lies on a kink, where the direction has seen it as far as can be
+        suspect = _moving(centre, probed) if e.agrees else scalar
+        found = None if suspect is None else confirm(centre, block, i, suspect, precision)
+        if found is not None and confirm(centre, block, i, centre.scalar(cotangent(centre)), precision) is not None:
+            wrong.append(found)
+        elif e.sound and not e.dead:
+            seen = (
+                (e.bar if e.agrees else e.bar + abs(e.residual)) * centre.scale[block.start + i] / probed.direction.v[0]
+            )
+            least = min(seen, passed.resolution * n**0.5 * typical)
+            resolution = max(resolution, least / max(float(size[i]), typical))
+    if not wrong:
+        return replace(passed, resolution=resolution or passed.resolution)
+    worst = max(wrong, key=lambda found: found.badness)
+    return worst.comparison(block, wrong=len(wrong))
 
 
-def _of_moving(centre: Centre, probed: Probe) -> Scalar | None:
+def _probe(centre: Centre, block: Block, i: int, scalar: Scalar, precision: Precision) -> Probe | None:
+    """Probe an element; None where nothing moves and nothing should."""
+    d, h = element(centre, block, i), centre.precision.step
+    if scalar.g[block.start + i] == 0.0:
+        s = stencil(centre, d, h)
+        if s is not None and s.dead.all():
+            return None
+    return probe(centre, d, scalar, h, precision)
+
+
+def _moving(centre: Centre, probed: Probe) -> Scalar | None:
     """Return the outputs that the element moves, if without the rounding of all others they tell another story."""
     e, s = probed.best, probed.stencil
-    if e is None or s is None or e.dead or e.within(centre.precision.target):
+    if e is None or s is None or e.dead or e.within(probed.precision.target):
         return None
     w = np.where(s.dead, 0.0, probed.scalar.w)
     if np.array_equal(w, probed.scalar.w):
         return None
     moving = centre.scalar(w)
     return moving if estimate(s, moving, probed.precision).clearly_differs else None
-
-
-def _reproduces(centre: Centre, block: Block, i: int, h: float) -> bool:
-    """Whether an element is wrong under a fresh cotangent, too."""
-    return confirm(centre, block, i, centre.scalar(cotangent(centre)), h) is not None

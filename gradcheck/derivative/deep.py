@@ -41,24 +41,27 @@ class Probe:
     stencils: tuple[Stencil, ...] = field(default=(), repr=False)
 
 
-def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float | None = None) -> Probe:
-    """Estimate the derivative of ``w @ y`` along a direction as well as this function allows."""
-    first = _first(centre, direction, centre.precision.step if start is None else start)
+def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float, precision: Precision) -> Probe:
+    """Estimate the derivative of ``w @ y`` along a direction as well as this function allows.
+
+    ``start`` is the first step, ``precision`` what is known of the function's rounding so far.
+    """
+    first = _first(centre, direction, start)
     if first is not None:
-        at_once = _kept_at_once(centre, first, scalar)
+        at_once = _kept_at_once(centre, first, scalar, precision)
         if at_once is not None:
             return at_once
-    stencils = () if first is None else _walk(centre, first, scalar)
-    found = Probe(direction, scalar, None, None, centre.precision, stencils=stencils)
+    stencils = () if first is None else _walk(centre, first, scalar, precision)
+    found = Probe(direction, scalar, None, None, precision, stencils=stencils)
     if not stencils:
         return replace(found, reason="the outputs are not finite around the point")
     found = _select(found)
     if found.best is not None and found.best.within(found.precision.target):
         return found
-    found = _select(replace(found, precision=measured_precision(centre.precision, stencils)))
+    found = _select(replace(found, precision=measured_precision(precision, stencils)))
     if found.best is not None and found.best.clearly_differs:
         return found  # no kink in it could explain that
-    kept = _without_kinks(stencils, scalar.w, centre.precision)
+    kept = _without_kinks(stencils, scalar.w, found.precision)
     if kept is None:
         return found
     aside = int(np.count_nonzero((kept == 0.0) & (scalar.w != 0.0)))
@@ -77,24 +80,24 @@ def _first(centre: Centre, direction: Direction, start: float) -> Stencil | None
     return None
 
 
-def _kept_at_once(centre: Centre, s: Stencil, scalar: Scalar) -> Probe | None:
+def _kept_at_once(centre: Centre, s: Stencil, scalar: Scalar, precision: Precision) -> Probe | None:
     """Settle it at the first step by setting outputs on a kink aside, where that is all that it takes."""
-    kept = _without_kinks((s,), scalar.w, centre.precision)
-    if kept is None or estimate(s, scalar, centre.precision).within(centre.precision.target):
+    kept = _without_kinks((s,), scalar.w, precision)
+    if kept is None or estimate(s, scalar, precision).within(precision.target):
         return None
     rest = centre.scalar(kept)
-    e = estimate(s, rest, centre.precision)
+    e = estimate(s, rest, precision)
     aside = int(np.count_nonzero((kept == 0.0) & (scalar.w != 0.0)))
-    found = Probe(s.direction, rest, e, s, centre.precision, aside, stencils=(s,))
-    return found if e.agrees and e.within(_ENOUGH * centre.precision.target) else None
+    found = Probe(s.direction, rest, e, s, precision, aside, stencils=(s,))
+    return found if e.agrees and e.within(_ENOUGH * precision.target) else None
 
 
-def _walk(centre: Centre, first: Stencil, scalar: Scalar) -> tuple[Stencil, ...]:
+def _walk(centre: Centre, first: Stencil, scalar: Scalar, precision: Precision) -> tuple[Stencil, ...]:
     """Evaluate at steps on a ladder, to where the bar is smallest: first the way that it points, then the other."""
     direction, visited = first.direction, [first]
-    here = estimate(first, scalar, centre.precision)
+    here = estimate(first, scalar, precision)
     start = first.h
-    if here.within(centre.precision.target):
+    if here.within(precision.target):
         return (first,)
     ways = (
         (_RATIO, 1.0 / _RATIO)
@@ -108,8 +111,8 @@ def _walk(centre: Centre, first: Stencil, scalar: Scalar) -> tuple[Stencil, ...]
             if s is None:
                 break
             visited.append(s)
-            now = estimate(s, scalar, centre.precision)
-            if now.within(centre.precision.target):
+            now = estimate(s, scalar, precision)
+            if now.within(precision.target):
                 return tuple(visited)
             if _worse(now, last):
                 break

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradcheck.derivative.accuse import Charge, charge
 from gradcheck.derivative.central import Estimate, estimate, stencil
 from gradcheck.derivative.deep import probe
-from gradcheck.derivative.function import Block, Vector
+from gradcheck.derivative.function import Block, Comparison, Vector
+from gradcheck.derivative.noise import Precision
 from gradcheck.derivative.probe import Centre, Direction, Scalar, element, step_to
 
 # Blocks up to here are looked at element by element (four forwards each), larger ones first bisected to a stretch.
@@ -18,21 +19,32 @@ _HEARD = 4
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """An element found wrong: its place in the block, its estimate per unit of ``x``, and how many there are."""
+    """An element found wrong: its place in the block, and its estimate per unit of ``x``."""
 
     index: int
     analytic: float
     numeric: float
     error_bar: float
-    wrong: int | None = None
+
+    def comparison(self, block: Block, wrong: int | None) -> Comparison:
+        """Return the failed comparison of a block that this element stands for, one of ``wrong``."""
+        return Comparison(
+            block.name,
+            "fail",
+            analytic=self.analytic,
+            numeric=self.numeric,
+            error_bar=self.error_bar,
+            index=self.index,
+            wrong=wrong,
+        )
 
     @property
-    def residual(self) -> float:
-        """Numeric minus analytic."""
-        return self.numeric - self.analytic
+    def badness(self) -> float:
+        """How many bars the difference is wide."""
+        return abs(self.numeric - self.analytic) / max(self.error_bar, 1e-300)
 
 
-def locate(centre: Centre, block: Block, direction: Direction, found: Charge) -> Worst | None:
+def locate(centre: Centre, block: Block, direction: Direction, found: Charge) -> Comparison | None:
     """Find the worst element behind a charge, and confirm it by itself; None where no element can be."""
     n, h = block.stop - block.start, found.estimate.h
     first, stop = (0, n) if n <= _SMALL else _narrow(centre, block, direction, found)
@@ -44,9 +56,9 @@ def locate(centre: Centre, block: Block, direction: Direction, found: Charge) ->
             seen.append((min(abs(e.residual) / max(e.bar, 1e-300), 1e6), abs(e.residual), i))
     wrong = sum(ratio > 2.0 for ratio, _, _ in seen) if n <= _SMALL else None
     for _, _, i in sorted(seen, reverse=True)[:_HEARD]:
-        worst = confirm(centre, block, i, found.scalar, h)
+        worst = confirm(centre, block, i, found.scalar, found.precision)
         if worst is not None:
-            return replace(worst, wrong=None if wrong is None else max(wrong, 1))
+            return worst.comparison(block, wrong=None if wrong is None else max(wrong, 1))
     return None
 
 
@@ -55,10 +67,10 @@ def _one_step(centre: Centre, block: Block, i: int, found: Charge, h: float) -> 
     return None if s is None else estimate(s, found.scalar, found.precision)
 
 
-def confirm(centre: Centre, block: Block, i: int, scalar: Scalar, h: float) -> Worst | None:
+def confirm(centre: Centre, block: Block, i: int, scalar: Scalar, precision: Precision) -> Worst | None:
     """Probe one element with the step that suits it, and charge it; None where the charge does not stand."""
     d = element(centre, block, i)
-    found = probe(centre, d, scalar, h)
+    found = probe(centre, d, scalar, centre.precision.step, precision)
     if found.best is None or found.best.agrees:
         return None
     c = charge(centre, found)

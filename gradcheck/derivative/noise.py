@@ -103,12 +103,14 @@ def measured_precision(promised: Precision, stencils: Sequence[Stencil]) -> Prec
             eps = max(eps, max(level) / (0.67 * 70.0**0.5 * 0.29))
     if not 4.0 * promised.eps < eps < _COARSEST:
         return promised
-    like = _SINGLE if eps <= 16.0 * _SINGLE.eps else _HALF
-    return replace(promised, eps=eps, limit=max(promised.limit, like.limit), measured=True)
+    like = promised if eps < _ACCUMULATED else _SINGLE if eps <= 16.0 * _SINGLE.eps else _HALF
+    return replace(promised, eps=eps, target=like.target, limit=like.limit, measured=True)
 
 
 # A kink's d4 grows sixteenfold with a step sixteen times larger, rounding's not at all: half-way, on a log scale.
 _SCALES_NOT = 4.0
+# Finer than this, it is no format either, but the accumulated rounding of a long computation.
+_ACCUMULATED = 2.0**-36
 # bfloat16 has 2**-7; what scatters by far more is no format, but a wave that the steps are too long for.
 _COARSEST = 2.0**-5
 
@@ -122,7 +124,7 @@ def rounded(x: Vector, blocks: tuple[Block, ...]) -> Vector:
     return out
 
 
-def analytic_noise(centre: Centre, direction: Direction, scalar: Scalar) -> float:
+def analytic_noise(centre: Centre, direction: Direction, scalar: Scalar, precision: Precision) -> float:
     """Measure the rounding of the analytic derivative along a direction: how far it moves when the last digits do.
 
     The backward is run at two points whose elements differ from ``x`` by one unit in the last place or not at all.
@@ -130,7 +132,7 @@ def analytic_noise(centre: Centre, direction: Direction, scalar: Scalar) -> floa
     """
     noise = 0.0
     for _ in range(2):
-        flips = centre.rng.integers(-1, 2, size=centre.x.size) * centre.precision.eps
+        flips = centre.rng.integers(-1, 2, size=centre.x.size) * precision.eps
         moved = centre.backward_at(rounded(centre.x * (1.0 + flips), centre.function.blocks), scalar.w)
         if moved is None:
             return float("inf")

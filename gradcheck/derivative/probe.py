@@ -119,9 +119,9 @@ def direction(centre: Centre, block: Block, g: Vector) -> Direction:
 
 
 def element(centre: Centre, block: Block, i: int) -> Direction:
-    """Return the tangent that moves element ``i`` of a block alone, by its scale."""
+    """Draw the tangent that moves element ``i`` of a block alone: its scale times U[1, 2)."""
     where = slice(block.start + i, block.start + i + 1)
-    return Direction(where, centre.scale[where].copy())
+    return Direction(where, centre.scale[where] * (1.0 + centre.rng.random()))
 
 
 def cotangent(centre: Centre) -> Vector:

@@ -6,19 +6,17 @@ and 3 forwards and 1 backward for the numeric comparison, whatever the number of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from gradcheck.cases.values import stream
-from gradcheck.derivative import compare
-from gradcheck.derivative.function import Block, Comparison, FlatPullback, Function, Vector
+from gradcheck.derivative.function import Comparison
 from gradcheck.errors import UsageError
+from gradcheck.rules.numeric import Arrays, compare_gradients
 from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback, Subject
-
-Arrays = Mapping[str, Array]
 
 # Powers of two scale floating-point numbers exactly, so a linear backward scales exactly too: what is left is only
 # what the backward rounds. 2**10 takes a cotangent beyond any clipping in use, 2**-10 below any dead zone.
@@ -103,34 +101,23 @@ def gather(subject: Subject, seed: int) -> Evidence:
     before = {name: np.array(value) for name, value in primals.items()}
     try:
         gradients = pullback(handed)
-    except UsageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever backward raises is the finding
+    except _BackwardRaised as raised:
         late = [*overwrites, *_overwrites_of_backward(handed, cotangents, primals, before)]
-        return Evidence(subject, outputs, cotangents, raised=error, overwrites=tuple(late), **counted.calls)
+        return Evidence(subject, outputs, cotangents, raised=raised.error, overwrites=tuple(late), **counted.calls)
     overwrites += _overwrites_of_backward(handed, cotangents, primals, before)
     arrays = _well_formed(subject, gradients)
     again = _again(subject, pullback, cotangents)
     runs = _Runs(counted, pullback if _repeats(arrays, again) else None)
-    y_again, _ = fresh = counted.vjp(point_of(subject))
-    if not _same_outputs(outputs, y_again):
-        return Evidence(
-            subject,
-            outputs,
-            cotangents,
-            gradients,
-            arrays,
-            overwrites=tuple(overwrites),
-            deterministic=False,
-            **counted.calls,
-        )
-    del fresh
-    linearity = _linearity(runs, arrays, cotangents, seed)
-    comparisons = _compare(counted, arrays, outputs, seed)
-    return Evidence(
-        subject, outputs, cotangents, gradients, arrays, None, tuple(overwrites), again, linearity, comparisons,
-        **counted.calls,
-    )  # fmt: skip
+    evidence = Evidence(subject, outputs, cotangents, gradients, arrays, overwrites=tuple(overwrites), again=again)
+    try:
+        linearity = _linearity(runs, arrays, cotangents, seed)
+        outputs_again, _ = counted.vjp(point_of(subject))
+        if not _same_outputs(outputs, outputs_again):
+            return replace(evidence, deterministic=False, **counted.calls)
+        comparisons = compare_gradients(counted.run, subject.arguments, arrays, outputs, seed)
+    except _BackwardRaised as raised:  # it took one cotangent, and raises for another
+        return replace(evidence, raised=raised.error, **counted.calls)
+    return replace(evidence, linearity=linearity, comparisons=comparisons, **counted.calls)
 
 
 def point_of(subject: Subject) -> dict[str, Array]:
@@ -142,6 +129,14 @@ def draw_cotangents(outputs: Outputs, seed: int, name: str) -> Outputs:
     """Draw a cotangent for each output: random signs, sizes between 1 and 2, so that no element counts for nothing."""
     rng = stream(seed, "cotangent", name)
     return tuple((rng.choice((-1.0, 1.0), y.shape) * rng.uniform(1.0, 2.0, y.shape)).astype(y.dtype) for y in outputs)
+
+
+class _BackwardRaised(Exception):  # noqa: N818 - it carries an error, and is none of ours
+    """Whatever the layer's backward raised, told apart from what goes wrong on our side."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class _Counted:
@@ -157,9 +152,19 @@ class _Counted:
 
         def counted(cotangents: Outputs) -> Gradients:
             self.calls["backwards"] += 1
-            return pullback(cotangents)
+            try:
+                return pullback(cotangents)
+            except UsageError:
+                raise
+            except Exception as error:
+                raise _BackwardRaised(error) from error
 
         return outputs, counted
+
+    def run(self, primals: Primals) -> tuple[Outputs, Callable[[Outputs], Arrays]]:
+        """Run forward, with a pullback that gives only the gradients that can be compared."""
+        outputs, pullback = self.vjp(primals)
+        return outputs, lambda cotangents: _well_formed(self.subject, pullback(cotangents))
 
 
 class _Runs:
@@ -176,8 +181,8 @@ class _Runs:
 def _again(subject: Subject, pullback: Pullback, cotangents: Outputs) -> Arrays | Exception:
     try:
         return _well_formed(subject, pullback(tuple(map(np.array, cotangents))))
-    except Exception as error:  # noqa: BLE001 - one backward per forward is a design, not a defect
-        return error
+    except _BackwardRaised as raised:  # one backward per forward is a design, not a defect
+        return raised.error
 
 
 def _repeats(first: Arrays, second: Arrays | Exception) -> bool:
@@ -257,48 +262,3 @@ def _linearity(runs: _Runs, arrays: Arrays, w: Outputs, seed: int) -> tuple[Line
 
 def _top(g: Array) -> float:
     return float(np.max(np.abs(g), initial=0.0))
-
-
-def _compare(counted: _Counted, arrays: Arrays, outputs: Outputs, seed: int) -> dict[str, Comparison]:
-    """Hold the gradients against numeric derivatives: lay all arguments end to end, and ask `gradcheck.derivative`."""
-    subject = counted.subject
-    chosen = [a for a in subject.arguments if a.name in arrays and np.all(np.isfinite(arrays[a.name])) and a.value.size]
-    if not chosen:
-        return {}
-    blocks: list[Block] = []
-    for argument in chosen:
-        start = blocks[-1].stop if blocks else 0
-        blocks.append(Block(argument.name, start, start + argument.value.size, argument.value.dtype))
-
-    def vjp(x: Vector) -> tuple[Vector, FlatPullback]:
-        primals = point_of(subject)
-        for argument, block in zip(chosen, blocks, strict=True):
-            primals[argument.name] = x[block.where].astype(block.dtype).reshape(argument.value.shape)
-        ys, pullback = counted.vjp(primals)
-
-        def flat(w: Vector) -> Vector:
-            found = _well_formed(subject, pullback(_split(w, outputs)))
-            missing = [np.full(a.value.size, np.nan) for a in chosen if a.name not in found]
-            parts = [found[a.name].ravel() for a in chosen if a.name in found] + missing
-            return np.concatenate(parts).astype(np.float64)
-
-        return _joined(ys), flat
-
-    x0 = np.concatenate([a.value.ravel() for a in chosen]).astype(np.float64)
-    # A backward that works in float32 is held to float32: GC106 speaks of it, GC101 does not.
-    dtypes = {np.dtype(a.dtype) for a in (*outputs, *(arrays[a.name] for a in chosen))}
-    function = Function(vjp, x0, tuple(blocks), tuple(sorted(dtypes, key=str)))
-    return compare(function, stream(seed, "direction"))
-
-
-def _joined(ys: Outputs) -> Vector:
-    return np.concatenate([np.asarray(y, dtype=np.float64).ravel() for y in ys])
-
-
-def _split(w: Vector, like: Outputs) -> Outputs:
-    parts: list[Array] = []
-    start = 0
-    for y in like:
-        parts.append(w[start : start + y.size].reshape(y.shape).astype(y.dtype))
-        start += y.size
-    return tuple(parts)

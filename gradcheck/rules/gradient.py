@@ -166,9 +166,9 @@ def _shape_hints(argument: Argument, found: object) -> tuple[str, ...]:
     wanted = argument.value.shape
     if g.ndim == 0:
         return ("a chained assignment such as `dx = dout[mask] = 0` binds dx to the constant",) if g == 0 else ()
-    if g.size == argument.value.size:
-        return (f"looks like a missing reshape to {wanted}" + (" or a transpose" if g.shape == wanted[::-1] else ""),)
     if g.ndim > len(wanted) and g.shape[g.ndim - len(wanted) :] == wanted:
         axes = tuple(range(g.ndim - len(wanted)))
         return (f"looks like a missing sum over axis {axes[0] if len(axes) == 1 else axes}",)
+    if g.size == argument.value.size:
+        return (f"looks like a missing reshape to {wanted}" + (" or a transpose" if g.shape == wanted[::-1] else ""),)
     return ()

@@ -127,8 +127,8 @@ def call_backward(
         return backward(*bound.args, **bound.kwargs)
     except Exception as error:
         raise UsageError(
-            f"forward has {len(cotangents)} outputs, but backward takes one cotangent ({call.cotangents[0]}), and given a "
-            f"tuple of {len(cotangents)} it raised {type(error).__name__}: {error}",
+            f"forward has {len(cotangents)} outputs, but backward takes one cotangent ({call.cotangents[0]}); given a "
+            f"tuple of them it raised {type(error).__name__}: {error}",
             fix="let backward take one cotangent for each output, or forward return only the output it differentiates",
         ) from error
 

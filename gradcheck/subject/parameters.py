@@ -126,6 +126,12 @@ def attribute_gradient(layer: object, name: str) -> tuple[str, object] | None:
     return next(_under(layer, gradient_names(name)), None)
 
 
+def is_gradient_slot(name: str) -> bool:
+    """Whether an array's own name says that it holds a gradient (``dW``, ``grads[0]``)."""
+    last = name.rpartition(".")[2].lower()
+    return "grad" in name.lower() or (last.startswith("d") and len(last) <= 3) or last.startswith(("dw", "db", "d_"))
+
+
 def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> Iterator[Site]:
     """Walk an object's attributes, lists, dicts and nested objects, each once."""
     if depth == 0 or id(owner) in seen:

@@ -27,7 +27,8 @@ from gradcheck.subject.calls import (
     plan_backward,
     read_gradients,
 )
-from gradcheck.subject.parameters import Kept, arrays_of, attribute_gradient, gradient_of
+from gradcheck.subject.equal import responds, same_array, same_outputs
+from gradcheck.subject.parameters import Kept, arrays_of, attribute_gradient, gradient_of, is_gradient_slot
 from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback
 from gradcheck.subject.world import reseed
 
@@ -152,13 +153,13 @@ class LayerSubject:
             at_once = self._outputs(primals)
             self._built_late = True
             # A second forward of a cell that goes on by one step is another function than the first.
-            made = self._candidates(primals) if _same_all(at_once, self._outputs(primals)) else []
+            made = self._candidates(primals) if same_outputs(at_once, self._outputs(primals)) else []
         found: list[Argument] = []
         reference = self._outputs(primals) if made else ()
         for kept, value in made:
             self._kept[kept.name] = kept
             moved = value + 0.25 * (1.0 + np.abs(value)) * np.cos(np.arange(value.size)).reshape(value.shape)
-            if _responds(self._outputs, {**primals, kept.name: moved}, reference):
+            if responds(self._outputs, {**primals, kept.name: moved}, reference):
                 found.append(Argument(kept.name, "parameter", value))
             else:
                 del self._kept[kept.name]
@@ -167,11 +168,11 @@ class LayerSubject:
 
     def _candidates(self, primals: Primals) -> list[tuple[Kept, Array]]:
         """Return the arrays that a layer has before forward, and that forward leaves alone, with their values."""
-        layer = self._build(primals)
+        layer = self._build({name: np.array(value) for name, value in primals.items()})
         made = {
             kept.name: (kept, np.array(kept.value, dtype=np.float64))
             for kept in arrays_of(layer)
-            if not kept.is_buffer and kept.name not in primals and not _is_gradient_slot(kept.name)
+            if not kept.is_buffer and kept.name not in primals and not is_gradient_slot(kept.name)
         }
         if not made:
             return []
@@ -183,16 +184,17 @@ class LayerSubject:
             self._forward(other, {})
             self._forward(other, moved)
             after = {kept.name: kept.value for kept in arrays_of(other)}
-            made = {name: (k, v) for name, (k, v) in made.items() if name in after and _same(v, after[name])}
+            made = {name: (k, v) for name, (k, v) in made.items() if name in after and same_array(v, after[name])}
         return list(made.values())
 
     def _outputs(self, primals: Primals) -> Outputs:
+        primals = {name: np.array(value) for name, value in primals.items()}  # the layer may write into its input
         return outputs_of(self._forward(self._build(primals), primals))[0]
 
     def _reflect(self, layer: Any, primals: Primals) -> None:
         """Let the caller's arrays show what the layer wrote into the copies of them that it keeps."""
         for kept in arrays_of(layer):
-            if kept.name in self._kept and kept.name in primals and not _same(kept.value, primals[kept.name]):
+            if kept.name in self._kept and kept.name in primals and not same_array(kept.value, primals[kept.name]):
                 primals[kept.name][...] = kept.value
 
     def _homes(self, layer: Any, primals: Primals) -> dict[str, Kept]:
@@ -203,7 +205,7 @@ class LayerSubject:
             if argument.kind == "parameter":
                 value = primals[argument.name]
                 same = [k for k in kept if k.name == argument.name or any(s.get() is value for s in k.sites)]
-                same = same or [k for k in kept if _same(k.value, value)]
+                same = same or [k for k in kept if same_array(k.value, value)]
                 homes |= {argument.name: same[0]} if same else {}
         return homes
 
@@ -278,24 +280,3 @@ def bind(
 
 def _is_array(value: object) -> bool:
     return isinstance(value, np.ndarray | float | np.number)
-
-
-def _same(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
-
-
-def _responds(run: Callable[[Primals], Outputs], primals: Primals, reference: Outputs) -> bool:
-    try:
-        outputs = run(primals)
-    except Exception:  # noqa: BLE001 - a value that the layer refuses is one that it depends on
-        return True
-    return not _same_all(outputs, reference)
-
-
-def _same_all(a: Outputs, b: Outputs) -> bool:
-    return len(a) == len(b) and all(map(_same, a, b))
-
-
-def _is_gradient_slot(name: str) -> bool:
-    last = name.rpartition(".")[2].lower()
-    return "grad" in name.lower() or (last.startswith("d") and len(last) <= 3) or last.startswith(("dw", "db", "d_"))

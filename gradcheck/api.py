@@ -89,7 +89,7 @@ def assert_gradients(subject: Any, **options: Any) -> Report:
     """
     report = check(subject, **options)
     if not report:
-        from gradcheck.report.text import render  # noqa: PLC0415 - rich is imported when there is something to say
+        from gradcheck.report.text import render  # noqa: PLC0415 - imported when there is something to say
 
         raise GradientError(render(report, color=False), report)
     return report
