@@ -48,6 +48,8 @@ _ANALYTIC = 8.0
 _SOUND = 0.1
 # A difference is clear from two bars on.
 CLEARLY = 2.0
+# So many bars outside, a difference needs no better step to be told from rounding that was underestimated.
+_BY_FAR = 64.0
 # Where rounding is not what the formats promise but what was measured, a slope has to stand clear of it by this.
 _CLEAR = 0.5
 
@@ -110,6 +112,10 @@ class Estimate:
     def clearly_differs(self) -> bool:
         """Whether the gradient lies well outside the bar, which is made to contain, not to be beaten."""
         return abs(self.residual) > CLEARLY * self.bar
+
+    def settles(self, share: float) -> bool:
+        """Whether no better step is needed: the bar is small, and the gradient in it, or out of it by far."""
+        return self.within(share) and (self.agrees or abs(self.residual) > _BY_FAR * self.bar)
 
     def within(self, share: float) -> bool:
         """Whether this is a slope, and its bar at most a share of it."""

@@ -32,8 +32,8 @@ def complete(centre: Centre, block: Block, scalar: Scalar, passed: Comparison, p
         if probed is None or e is None:
             continue  # it agrees exactly; or it lies on a kink, where the direction has seen it as far as can be
         suspect = _moving(centre, probed) if e.agrees else scalar
-        found = None if suspect is None else confirm(centre, block, i, suspect, precision)
-        if found is not None and confirm(centre, block, i, centre.scalar(cotangent(centre)), precision) is not None:
+        found = None if suspect is None else _reproduced(centre, block, i, suspect, precision)
+        if found is not None:
             wrong.append(found)
         elif e.sound and not e.dead:
             seen = (
@@ -55,6 +55,15 @@ def _probe(centre: Centre, block: Block, i: int, scalar: Scalar, precision: Prec
         if s is not None and s.dead.all():
             return None
     return probe(centre, d, scalar, h, precision)
+
+
+def _reproduced(centre: Centre, block: Block, i: int, suspect: Scalar, precision: Precision) -> Worst | None:
+    """Confirm an element under the cotangent that raised suspicion and under a fresh one of the same outputs."""
+    found = confirm(centre, block, i, suspect, precision)
+    if found is None:
+        return None
+    fresh = centre.scalar(np.where(suspect.w == 0.0, 0.0, cotangent(centre)))
+    return found if confirm(centre, block, i, fresh, precision) is not None else None
 
 
 def _moving(centre: Centre, probed: Probe) -> Scalar | None:

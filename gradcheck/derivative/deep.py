@@ -56,7 +56,7 @@ def probe(centre: Centre, direction: Direction, scalar: Scalar, start: float, pr
     if not stencils:
         return replace(found, reason="the outputs are not finite around the point")
     found = _select(found)
-    if found.best is not None and found.best.within(found.precision.target):
+    if found.best is not None and found.best.settles(found.precision.target):
         return found
     found = _select(replace(found, precision=measured_precision(precision, stencils)))
     if found.best is not None and found.best.clearly_differs:
@@ -97,7 +97,7 @@ def _walk(centre: Centre, first: Stencil, scalar: Scalar, precision: Precision) 
     direction, visited = first.direction, [first]
     here = estimate(first, scalar, precision)
     start = first.h
-    if here.within(precision.target):
+    if here.settles(precision.target):
         return (first,)
     ways = (
         (_RATIO, 1.0 / _RATIO)
@@ -112,7 +112,7 @@ def _walk(centre: Centre, first: Stencil, scalar: Scalar, precision: Precision) 
                 break
             visited.append(s)
             now = estimate(s, scalar, precision)
-            if now.within(precision.target):
+            if now.settles(precision.target):
                 return tuple(visited)
             if _worse(now, last):
                 break

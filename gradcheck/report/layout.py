@@ -160,12 +160,16 @@ def _about(subject: SubjectReport, shown: Sequence[Finding]) -> str:
         warnings = len(shown) - errors
         parts = [_count(errors, "error")] + ([_count(warnings, "warning")] if warnings else [])
         parts += [f"shapes {_clean(subject.signature)}"] if subject.signature else []
+        accused = {finding.argument for finding in shown}
+        right = [_clean(name) for name in subject.resolution if name not in accused]
+        parts += [f"right where it could be compared: {', '.join(right)}"] if right else []
         return " · ".join(parts)
     parts = [_count(len(subject.rules), "rule"), _count(subject.cases, "case")]
     caught = [value for value in subject.resolution.values() if math.isfinite(value)]
     blind = [_clean(name) for name, value in subject.resolution.items() if not math.isfinite(value)]
     parts += [f"would have caught a relative error of {_short(max(caught))}"] if caught else []
     parts += [f"nothing learned about {', '.join(blind)}"] if blind else []
+    parts += [_one_line(subject.reason)] if subject.reason else []
     return " · ".join(parts)
 
 
@@ -191,7 +195,7 @@ def _apart(a: float | None, b: float | None) -> tuple[str, str]:
 
 
 def _short(x: float) -> str:
-    return f"{x:.3g}"
+    return f"{x:.2g}"
 
 
 def _count(n: int, word: str) -> str:

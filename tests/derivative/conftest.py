@@ -1,6 +1,6 @@
 """A catalogue of functions whose gradients are right, from easy to nasty, and the way to make a `Function` of them.
 
-A ``Right`` draws its arrays from a generator and maps them to ``(y, pullback)``; the pullback gives a gradient per array.
+A ``Right`` draws its arrays and maps them to ``(y, pullback)``; the pullback gives a gradient per array.
 """
 
 from __future__ import annotations
@@ -35,10 +35,15 @@ def pack(vjp, arrays, wrong=None):
             b.name: x[b.where].astype(b.dtype).reshape(a.shape) for b, a in zip(blocks, arrays.values(), strict=True)
         }
 
+    runs = [0]
+
     def flat(x):
         y, pullback = vjp(**unflat(x))
+        runs[0] += 1
+        this_run = runs[0]
 
         def flat_pullback(w):
+            assert this_run == runs[0], "the cache of this run is gone: a layer keeps one"
             g = pullback(w.reshape(np.shape(y)).astype(y.dtype))
             g = g if wrong is None else wrong(g)
             return np.concatenate([np.ravel(g[b.name]).astype(np.float64) for b in blocks])
@@ -271,7 +276,9 @@ CATALOGUE = [
     Right("affine through single", arrays(**_a), through(np.float32, affine), ("fail", "inconclusive", "vacuous")),
     Right("affine through half", arrays(**_a), through(np.float16, affine)),
     Right("relu affine", arrays(**_a), relu_affine),
-    Right("relu affine zeros", arrays(x=choice(range(-3, 4), 6, 5), W=choice((-1, 0, 1), 5, 4), b=full(0, 4)), relu_affine),
+    Right(
+        "relu affine zeros", arrays(x=choice(range(-3, 4), 6, 5), W=choice((-1, 0, 1), 5, 4), b=full(0, 4)), relu_affine
+    ),
     Right("product 100 2", arrays(x=full(100, 1), y=full(2, 1)), product, ("fail", "inconclusive", "vacuous")),
     Right("product scalars", arrays(x=normal(), y=normal()), product, ("fail", "inconclusive")),
     Right("product single", arrays(**_single(x=normal(1), y=normal(1))), product),
@@ -318,7 +325,12 @@ CATALOGUE = [
     Right("cross entropy logits 100", arrays(x=normal(4, 7, scale=100)), cross_entropy),
     Right("cross entropy single", arrays(**_single(x=normal(4, 7))), cross_entropy),
     Right("layer norm", arrays(**_ln), layer_norm, ("fail", "inconclusive", "vacuous")),
-    Right("layer norm 32 64", arrays(x=normal(32, 64), g=normal(64, offset=1.0), b=normal(64)), layer_norm, ("fail", "inconclusive", "vacuous")),
+    Right(
+        "layer norm 32 64",
+        arrays(x=normal(32, 64), g=normal(64, offset=1.0), b=normal(64)),
+        layer_norm,
+        ("fail", "inconclusive", "vacuous"),
+    ),
     Right("layer norm 1e-6", arrays(**(_ln | {"x": normal(4, 8, scale=1e-6)})), layer_norm),
     Right("layer norm 1e6", arrays(**(_ln | {"x": normal(4, 8, scale=1e6)})), layer_norm),
     Right("layer norm constant", arrays(**(_ln | {"x": full(2.5, 4, 8)})), layer_norm),
@@ -330,11 +342,22 @@ CATALOGUE = [
     Right("layer norm two single", arrays(**_single(x=normal(3, 2), g=normal(2), b=normal(2))), layer_norm),
     Right("layer norm half", arrays(**_half(**_ln)), layer_norm),
     Right("layer norm through single", arrays(**_ln), through(np.float32, layer_norm)),
-    Right("layer norm two through single", arrays(x=normal(3, 2), g=normal(2), b=normal(2)), through(np.float32, layer_norm)),
+    Right(
+        "layer norm two through single",
+        arrays(x=normal(3, 2), g=normal(2), b=normal(2)),
+        through(np.float32, layer_norm),
+    ),
     Right("layer norm through half", arrays(**_ln), through(np.float16, layer_norm)),
     Right("conv", arrays(x=normal(3, 12), k=normal(3)), conv1d, ("fail", "inconclusive", "vacuous")),
-    Right("attention", arrays(q=normal(5, 4), k=normal(6, 4), v=normal(6, 3)), attention, ("fail", "inconclusive", "vacuous")),
-    Right("attention saturated", arrays(q=normal(5, 4, scale=100), k=normal(6, 4, scale=10), v=normal(6, 3)), attention),
+    Right(
+        "attention",
+        arrays(q=normal(5, 4), k=normal(6, 4), v=normal(6, 3)),
+        attention,
+        ("fail", "inconclusive", "vacuous"),
+    ),
+    Right(
+        "attention saturated", arrays(q=normal(5, 4, scale=100), k=normal(6, 4, scale=10), v=normal(6, 3)), attention
+    ),
     Right("attention single", arrays(**_single(q=normal(5, 4), k=normal(6, 4), v=normal(6, 3))), attention),
     Right("mean loss", arrays(x=normal(1000)), mean_loss, ("fail", "inconclusive", "vacuous")),
     Right("mean loss single", arrays(**_single(x=normal(100))), mean_loss),
@@ -373,3 +396,8 @@ def right(request):
 @pytest.fixture(name="pack")
 def pack_fixture():
     return pack
+
+
+@pytest.fixture(name="catalogue")
+def catalogue_fixture():
+    return {right.name: right for right in CATALOGUE}
