@@ -14,7 +14,7 @@ from gradcheck.cases.search import Settings
 from gradcheck.errors import GradientError
 from gradcheck.examine import Request, examine
 from gradcheck.records import Report
-from gradcheck.subject.discover import discover, of_object
+from gradcheck.subject.discover import Found, discover, nothing_found, of_object
 
 
 def check(
@@ -103,13 +103,17 @@ def check_targets(
     Returns
     -------
     Report
-        Without subjects where no layer was found.
 
     Raises
     ------
     UsageError
-        If a target does not exist or is none of these.
+        If a target does not exist, is none of these, or has no layer in it.
     """
     request = Request(signature=signature, seed=seed, case=case)
-    found = [layer for target in targets for layer in discover(target)]
+    found: list[Found] = []
+    for target in targets:
+        layers = discover(target)
+        if not layers:
+            raise nothing_found(target)
+        found += layers
     return Report(seed, tuple(examine(layer, request) for layer in found), __version__)

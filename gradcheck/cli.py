@@ -91,7 +91,7 @@ def check_command(
     else:
         _save(rendered, output)
         _say(f"{tally(report)}; the report is in {output}")
-    return _judge(report, targets, strict=strict, visible=form == "text" and output is None)
+    return _judge(report, strict=strict, visible=form == "text" and output is None)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -153,14 +153,11 @@ def _no_terminal() -> Iterator[None]:
             sys.stdin = stdin
 
 
-def _judge(report: Report, targets: Sequence[str], *, strict: bool, visible: bool) -> int:
+def _judge(report: Report, *, strict: bool, visible: bool) -> int:
     """Turn the report into the exit status, and say what it cannot say itself, or does not where it is not visible."""
     unchecked = report.count("unchecked") + report.count("inconclusive")
     if report.verdict == "fail":
         return FAILED
-    if not report.subjects:
-        fix = "a layer is a class with forward and backward methods; name one as in layers.py::Affine"
-        return _refuse(f"no layer was found in {', '.join(targets)}", fix)
     if report.verdict != "pass":
         return (
             NOTHING_CHECKED if visible else _refuse("no layer could be checked", "the report says why, layer by layer")

@@ -219,14 +219,13 @@ def test_strict_says_why_it_fails(engine, run):
     assert run("layers.py", "--strict")[2] == "gradcheck: --strict: 1 of 2 layers could not be checked\n"
 
 
-def test_no_layer_at_all(engine, run):
-    engine()
-    assert run("src", "lib") == (
-        2,
-        "0 pass, 0 fail, 0 unchecked\nnothing was checked, so this is not a pass\n",
-        "gradcheck: no layer was found in src, lib\n"
-        "  to fix it: a layer is a class with forward and backward methods; name one as in layers.py::Affine\n",
-    )
+def test_no_layer_at_all(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    layer = "class A:\n    def forward(self, x): return x * 1.0\n    def backward(self, dout): return dout * 1.0\n"
+    (tmp_path / "layers.py").write_text(layer, encoding="utf-8")
+    status, out, err = run(tmp_path / "layers.py", tmp_path / "empty")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"gradcheck: no layer found in {tmp_path / 'empty'} (0 files looked through)\n  to fix it: ")
 
 
 def test_json_where_nothing_was_checked(engine, run):

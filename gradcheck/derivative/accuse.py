@@ -23,6 +23,8 @@ _FACTORS = tuple(16.0**k for k in range(1, 8))
 _COARSEST = 2.0**-2
 # Structure grows with the step, or stays if it is a kink's; what falls by this much as the step grows is granular.
 _FALLS = 4.0
+# A larger step sides with the gradient when it leaves this part of the difference: a format of few digits errs itself.
+_SIDES = 8.0
 # How far the search for jumps goes, in scales of x and absolutely (a tiny x says nothing of where 1/2 lies), by which
 # factor it strides, and how many outputs it follows.
 _SCAN, _ABSOLUTE, _STRIDE, _FOLLOWED = 2.0**10, 16.0, 16.0, 8
@@ -111,7 +113,8 @@ def _objection(case: _Case) -> str:
         return "the difference does not reproduce at a smaller step"
     for last, other in pairwise([e, *larger]):
         granular = last.structure > _FALLS * other.structure
-        if other.agrees and not other.dead and (granular or _could_see(other, e)):
+        sides = abs(other.residual) <= max(other.bar, abs(e.residual) / _SIDES)
+        if sides and not other.dead and (granular or _could_see(other, e)):
             return "the difference vanishes at larger steps (a coarser format inside)"
     near = [
         other for _, other in case.at([4.0 * e.h]) + case.at([e.h / 4.0]) if other.sound

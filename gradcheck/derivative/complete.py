@@ -39,7 +39,7 @@ def complete(centre: Centre, block: Block, scalar: Scalar, passed: Comparison, p
             seen = (
                 (e.bar if e.agrees else e.bar + abs(e.residual)) * centre.scale[block.start + i] / probed.direction.v[0]
             )
-            least = min(seen, passed.resolution * n**0.5 * typical)
+            least = min(float(seen), passed.resolution * n**0.5 * typical)
             resolution = max(resolution, least / max(float(size[i]), typical))
     if not wrong:
         return replace(passed, resolution=resolution or passed.resolution)
@@ -75,4 +75,6 @@ def _moving(centre: Centre, probed: Probe) -> Scalar | None:
     if np.array_equal(w, probed.scalar.w):
         return None
     moving = centre.scalar(w)
-    return moving if estimate(s, moving, probed.precision).clearly_differs else None
+    estimates = [estimate(t, moving, probed.precision) for t in probed.stencils]
+    best = min((t for t in estimates if t.sound and not t.dead), key=lambda t: t.bar, default=None)
+    return moving if best is not None and best.clearly_differs else None
