@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from gradcheck.subject.discover import Found
 from gradcheck.subject.world import quiet_world
 
 _SHRINKS = 32  # smaller cases tried for each finding
+_NUMERIC = frozenset({"GC101", "GC301", "GC401"})  # rules that ask whether the gradient is lost in rounding
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class _Tally:
 
     def look(self, case: Case) -> None:
         """Gather the evidence of a case and enter its findings, and what its passes resolved."""
-        evidence = self._gather(case)
+        wrong = {str(argument) for rule, argument in self.findings if rule == "GC101"}
+        evidence = self._gather(case, left_out=wrong)
         if evidence is None:
             return
         self.cases += 1
@@ -106,9 +108,10 @@ class _Tally:
 
     def shrink(self) -> None:
         """Replace each finding by the same one at the smallest case that shows it."""
-        for key, (_, case, _) in list(self.findings.items()):
+        for key, (_, case, first) in list(self.findings.items()):
+            others = {a.name for a in first.subject.arguments} - ({key[1]} if key[0] in _NUMERIC else set())
             for smaller in self.points.smaller(case, _SHRINKS):
-                evidence = self._gather(smaller)
+                evidence = self._gather(smaller, left_out=others)
                 found = {(f.rule, f.argument): f for f in findings_of(evidence)} if evidence is not None else {}
                 if evidence is not None and key in found:
                     self.findings[key] = found[key], smaller, evidence
@@ -145,10 +148,10 @@ class _Tally:
             findings=findings,
         )
 
-    def _gather(self, case: Case) -> Evidence | None:
+    def _gather(self, case: Case, *, left_out: Set[str]) -> Evidence | None:
         """Return the evidence of a case and count its calls; None where the case shows nothing."""
         try:
-            evidence = gather(self.points.at(case), case.seed)
+            evidence = gather(self.points.at(case), case.seed, left_out=left_out)
         except NotComparableError as error:
             self.skipped = self.skipped or str(error)
             return None

@@ -166,7 +166,8 @@ class SubjectReport:
     verdict : {"pass", "fail", "inconclusive", "unchecked"}
         Only ``"pass"`` is good news, and only where something was really compared.
     cases, forwards, backwards : int
-        How many points were checked, and how many calls of the layer that took.
+        How many points were checked, and how many calls of the layer that took (those that found out its shapes and
+        parameters left out).
     resolution : mapping of str to float
         Per argument, the smallest relative error that the check would have caught.
     reason : str or None

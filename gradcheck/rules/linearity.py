@@ -44,6 +44,8 @@ def linear(evidence: Evidence) -> Iterator[Finding]:
 
 def lost_in_rounding(evidence: Evidence, argument: str) -> bool:
     """Whether a gradient is so small, or so noisy, at this case that only its rounding would be looked at."""
+    if argument in evidence.left_out:
+        return False
     comparison = evidence.comparisons.get(argument)
     if comparison is None or comparison.verdict in {"vacuous", "inconclusive"}:
         return True
