@@ -47,7 +47,7 @@ LONGER_FOR_A_REASON: dict[str, str] = {}  # path below the root -> the reason
 
 TOP_LEVEL = {
     *("gradcheck", "layers", "tests", "benchmarks", "tox.ini", "README.md"),
-    *("pyproject.toml", "LICENSE", "CHANGELOG.md"),  # packaging
+    *("docs", "pyproject.toml", "LICENSE", "CHANGELOG.md"),  # packaging, and what the README links to
     *(".ci", ".github", ".gitignore", ".python-version"),  # CI
 }
 

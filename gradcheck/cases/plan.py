@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.cases.signature import Dims, Signature
-from gradcheck.cases.values import Fixed, Recipe, Size, Sizes, Spec, realise, stream
+from gradcheck.cases.signature import Dims, Signature, names_in, size_of
+from gradcheck.cases.values import Choice, Fixed, Recipe, Spec, dims_of, realise, stream
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
 
@@ -18,8 +18,11 @@ Settings = dict[str | int, Any]
 Inputs = dict[str, Any]
 
 # Trial and confirmation use sizes that are pairwise different, so that a wrong guess of a shape raises instead of
-# passing; with 1 among the sizes of a trial, broadcasting would hide a wrong guess.
-TRIAL_SIZES = (3, 4, 5, 2, 7, 6, 8)
+# passing; with 1 among the sizes of a trial, broadcasting would hide a wrong guess. What is larger in the one is smaller
+# in the other, so that a table that happens to be long enough in the trial is too short in the confirmation.
+_ORDERS = ((3, 4, 5, 2, 7, 6), (7, 6, 4, 5, 3, 2))
+_IMAGE_ORDERS = ((7, 6), (8, 9))  # an image holds a 3 x 3 kernel, also with a stride of 2
+_IMAGE = frozenset("hwl")
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,24 @@ class Plan:
     limits: Mapping[str, int] | None = None
 
     @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Those of the inputs, then those of the settings."""
+        return (*self.inputs.values(), *self.settings.values())
+
+    @property
+    def dims(self) -> Dims:
+        """All dimensions, tied ones (``4*h``) as they stand, each once."""
+        return tuple(dict.fromkeys(dim for recipe in self.recipes for dim in dims_of(recipe)))
+
+    @property
+    def choices(self) -> Mapping[str, tuple[int, ...]]:
+        """The values among which each whole-number setting is chosen."""
+        return {recipe.name: recipe.values for recipe in self.recipes if isinstance(recipe, Choice)}
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The named dimensions, in the order in which they first appear."""
-        dims: list[str | int] = []
-        for recipe in (*self.inputs.values(), *self.settings.values()):
-            if isinstance(recipe, Spec | Sizes):
-                dims += [*recipe.dims, *((recipe.limit,) if isinstance(recipe, Spec) and recipe.limit else ())]
-            elif isinstance(recipe, Size):
-                dims.append(recipe.dim)
-        return tuple(dict.fromkeys(dim for dim in dims if isinstance(dim, str)))
+        """What a case gives a number to: the named dimensions, in the order in which they first appear, and choices."""
+        return (*names_in(self.dims), *self.choices)
 
     @property
     def constants(self) -> frozenset[str]:
@@ -57,11 +69,19 @@ class Plan:
         arrays |= dict(self.inputs)
         return Signature(tuple(r.dims for r in arrays.values() if isinstance(r, Spec)), self.outputs)
 
-    def trial(self) -> Case:
-        """Return the case with pairwise different sizes."""
-        sizes = dict(zip(self.names, TRIAL_SIZES, strict=False))
-        sizes |= {name: 9 + k for k, name in enumerate(self.names[len(TRIAL_SIZES) :])}
-        return self.case({n: max(s, self.limit(n) + k) for k, (n, s) in enumerate(sizes.items())}, 0)
+    def trial(self, turn: int = 0) -> Case:
+        """Return a case in which all dimensions, tied ones too, are of different sizes; ``turn`` 1 is the other one."""
+        sizes: dict[str, int] = {name: values[0] for name, values in self.choices.items()}
+        known = set[str]()
+        for name in names_in(self.dims):
+            known.add(name)
+            decided = [dim for dim in {*self.dims, *known} if known.issuperset(names_in([dim]))]
+            first = _IMAGE_ORDERS[turn] if name in _IMAGE else _ORDERS[turn]
+            for size in (*first, *range(7, 99)):
+                sizes[name] = max(size, self.limit(name))
+                if len({size_of(dim, sizes) for dim in decided}) == len(decided):
+                    break
+        return self.case(sizes, 0)
 
     def limit(self, name: str) -> int:
         """Return the smallest size that a dimension takes."""
@@ -92,26 +112,32 @@ class Plan:
 
     def sweep(self, seed: int, count: int) -> Iterator[Case]:
         """Yield the cases of a run: the trial sizes, all smallest, all equal, then random ones with 1 among them."""
-        names = self.names
+        names, choices = self.names, self.choices
         rng = stream(seed, "sizes", *names)
         fixed: list[Mapping[str, int]] = [
             dict(self.trial().sizes),
-            {name: self.limit(name) for name in names},
-            {name: self.limit(name) + 1 for name in names},
-            {name: self.limit(name) + 2 for name in names},
+            *({name: self.limit(name) + more for name in names} for more in (0, 1, 2)),
         ]
         for number in range(count):
             if number < len(fixed):
-                sizes = fixed[number]
+                sizes = dict(fixed[number])
             else:
                 top = 4 if number % 2 else 7
                 sizes = {name: self.limit(name) + int(rng.integers(0, top)) for name in names}
+            if number > 0:
+                sizes |= {name: int(rng.choice(values)) for name, values in choices.items()}
             yield self.case(sizes, seed * 1_000_003 + number)
 
     def smaller(self, case: Case, tries: int) -> Iterator[Case]:
         """Yield cases with smaller sizes than ``case``, the smallest first."""
         sizes = dict(case.sizes)
-        ranges = [range(self.limit(n), min(sizes[n], self.limit(n) + 2) + 1) for n in self.names]
+        choices = self.choices
+        ranges = [
+            sorted(v for v in choices[n] if v <= sizes[n])
+            if n in choices
+            else range(self.limit(n), min(sizes[n], self.limit(n) + 2) + 1)
+            for n in self.names
+        ]
         combinations = sorted(product(*ranges), key=lambda c: (sum(c), max(c, default=0)))
         for combination in combinations[:tries]:
             if sum(combination) < sum(sizes.values()):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.cases.families import is_target
+from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_of
 from gradcheck.cases.infer import infer, source_of
 from gradcheck.cases.plan import Plan, shapes_of
 from gradcheck.cases.signature import Signature, format_dims
@@ -21,11 +21,10 @@ from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
 from gradcheck.subject.protocol import Argument, Subject
 
+__all__ = ["Points", "Settings"]
+
 SWEEP = 24  # cases of a default run: 4 of set sizes, 20 random ones
 GIVEN_SEEDS = 3  # cotangents and directions tried at a point that the user gave
-
-Settings = Mapping[str, Any] | tuple[Any, ...] | None
-Given = tuple[Mapping[str | int, Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Points:
     obj: Any
     convention: Convention
     plan: Plan | None = None
-    given: tuple[Given, ...] = ()
+    given: tuple[GivenPoint, ...] = ()
 
     @classmethod
     def of(
@@ -56,21 +55,12 @@ class Points:
         UsageError
             If what was given does not fit together, or no shapes were found that forward takes.
         """
-        built = _settings(settings)
+        built = settings_of(settings)
         convention = convention_of(obj, built)
-        if inputs is not None and cases is not None:
-            raise UsageError(
-                "both inputs and cases were given", fix="give one of them; cases holds (settings, inputs) pairs"
-            )
-        if inputs is not None:
-            cases = [(settings, inputs)]
-        if cases is not None:
-            pairs = [_pair(case) for case in cases]
-            if not pairs:
-                raise UsageError("cases is empty", fix="give at least one (settings, inputs) pair")
-            made = [({**built, **_settings(s)}, x) for s, x in pairs]
-            given = tuple((s, _named(convention, obj, s, x)) for s, x in made)
-            return cls(name, obj, convention, given=given)
+        if inputs is not None or cases is not None:
+            _only_one(inputs=inputs, cases=cases, signature=signature)
+            found = tuple(given_points(convention, obj, name, [(settings, inputs)] if cases is None else cases, built))
+            return cls(name, obj, convention, given=found)
         constructor, forward = convention.interface(obj, built)
         bind = cls(name, obj, convention)._bind
         plan = infer(
@@ -80,7 +70,7 @@ class Points:
             settings=built,
             source=source_of(obj),
             sizes=_sizes_in(obj, built),
-            signature=None if signature is None else Signature.parse(signature),
+            signature=None if signature is None else Signature.parse(_text(signature)),
         )
         return cls(name, obj, convention, plan=plan)
 
@@ -89,11 +79,19 @@ class Points:
         """The shapes in gufunc notation."""
         if self.plan is not None:
             return str(self.plan.signature)
-        settings, inputs = self.given[0]
-        return ",".join(format_dims(dims) for dims in shapes_of({**inputs, **{str(k): v for k, v in settings.items()}}))
+        point = self.given[0]
+        arrays = {**point.inputs, **{str(key): value for key, value in point.settings.items()}}
+        return ",".join(format_dims(dims) for dims in shapes_of(arrays))
 
     def sweep(self, seed: int) -> Iterator[Case]:
-        """Yield the cases of a run."""
+        """Yield the cases of a run.
+
+        Raises
+        ------
+        UsageError
+            If the seed is no whole number, or negative.
+        """
+        seed = _whole(seed)
         if self.plan is not None:
             yield from self.plan.sweep(seed, SWEEP)
             return
@@ -118,9 +116,7 @@ class Points:
                 raise UsageError(
                     f"the case {str(case)!r} is none of the {len(self.given)} given points", fix="use given=0 and so on"
                 )
-            settings, inputs = self.given[case.given]
-            constants = frozenset(n for n, v in inputs.items() if is_target(n) and np.asarray(v).dtype.kind != "f")
-            return self._promoted(settings, inputs, constants, case.seed)
+            return self.given[case.given].bind(case.seed)
         settings, inputs = self.plan.realise(case)
         subject = self._bind(settings, inputs, self.plan.constants, case.seed)
         return _jittered(subject, case.seed, {*map(str, settings), *inputs})
@@ -130,66 +126,30 @@ class Points:
     ) -> Subject:
         return self.convention.bind(self.obj, settings, inputs, name=self.name, constants=constants, seed=seed)
 
-    def _promoted(
-        self, settings: Mapping[str | int, Any], inputs: Mapping[str, Any], constants: frozenset[str], seed: int
-    ) -> Subject:
-        """Bind at the given point in float64; where the layer refuses float64, as it was given."""
-        wide = self._bind(_widened(settings), _widened(inputs), constants, seed)
-        if any(_is_narrow(v) for v in (*settings.values(), *inputs.values())):
-            try:
-                wide.vjp({a.name: np.array(a.value) for a in wide.arguments})
-            except Exception:  # noqa: BLE001 - whatever it raises, it does not take float64
-                return self._bind(settings, inputs, constants, seed)
-        return wide
 
-
-def _settings(settings: Settings) -> dict[str | int, Any]:
-    if settings is None:
-        return {}
-    if isinstance(settings, Mapping):
-        return {str(key): value for key, value in settings.items()}
-    if isinstance(settings, tuple | list):
-        return dict(enumerate(settings))
-    raise UsageError(
-        f"settings is a {type(settings).__name__}, expected a dict of keyword arguments or a tuple of positional ones",
-        fix="write settings=dict(W=W, b=b) or settings=(W, b)",
-    )
-
-
-def _pair(case: Any) -> tuple[Settings, Any]:
-    if not (isinstance(case, tuple | list) and len(case) == 2):
+def _only_one(**given: Any) -> None:
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
         raise UsageError(
-            "an entry of cases is not a (settings, inputs) pair", fix="write cases=[(dict(W=W, b=b), (x,)), ...]"
+            f"both {' and '.join(names)} were given",
+            fix="give one of them: points (inputs, or cases of (settings, inputs)) are checked as they are, "
+            "a signature says how to draw them",
         )
-    return case[0], case[1]
 
 
-def _named(convention: Convention, obj: Any, settings: Mapping[str | int, Any], inputs: Any) -> dict[str, Any]:
-    """Give each input its name in forward; lists of numbers become arrays."""
-    names = [p.name for p in convention.interface(obj, settings)[1] if not p.variadic]
-    if isinstance(inputs, Mapping):
-        unknown = [name for name in inputs if names and name not in names]
-        if unknown:
-            raise UsageError(f"forward has no argument {unknown[0]!r}", fix=f"its arguments are {', '.join(names)}")
-        return {str(name): _value(value) for name, value in inputs.items()}
-    if isinstance(inputs, np.ndarray | float | int):
-        inputs = (inputs,)
-    if not isinstance(inputs, tuple | list):
-        raise UsageError(f"inputs is a {type(inputs).__name__}, expected a tuple of arrays", fix="write inputs=(x,)")
-    labels = [*names[: len(inputs)], *(f"x{k}" for k in range(len(names), len(inputs)))]
-    return {name: _value(value) for name, value in zip(labels, inputs, strict=True)}
+def _whole(seed: Any) -> int:
+    if isinstance(seed, int | np.integer) and seed >= 0:
+        return int(seed)
+    raise UsageError(f"seed is {seed!r}, expected a whole number from 0 on", fix="give one, for example seed=0")
 
 
-def _value(value: Any) -> Any:
-    return np.asarray(value) if isinstance(value, list | float) else value
-
-
-def _is_narrow(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize < 8
-
-
-def _widened(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {key: value.astype(np.float64) if _is_narrow(value) else value for key, value in values.items()}
+def _text(signature: Any) -> str:
+    if isinstance(signature, str):
+        return signature
+    raise UsageError(
+        f"signature is a {type(signature).__name__}, expected text in gufunc notation",
+        fix='write it like "(n,i),(i,o),(o)->(n,o)"',
+    )
 
 
 def _jittered(subject: Subject, seed: int, drawn: set[str]) -> Subject:

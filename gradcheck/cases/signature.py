@@ -1,13 +1,13 @@
 """Shapes in gufunc notation: ``(n,i),(i,o),(o)->(n,o)``.
 
 The notation is NumPy's (NumPy reference, "Generalized universal function API", section "Details of signature"), with
-whole numbers allowed where a size is fixed: ``(n,3)``.
+whole numbers allowed where a size is fixed, ``(n,3)``, and multiples and sums where sizes are tied: ``(i+h,4*h)``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradcheck.errors import UsageError
@@ -15,6 +15,9 @@ from gradcheck.errors import UsageError
 Dims = tuple[str | int, ...]
 
 _SHAPE = re.compile(r"\(([^()]*)\)")
+_NAME = re.compile(r"[^\W\d]\w*")
+_TERM = r"(\d+\*)?[^\W\d]\w*"
+_TIED = re.compile(rf"{_TERM}(\+{_TERM})*")
 _EXAMPLE = 'write it like "(n,i),(i,o),(o)->(n,o)": one pair of parentheses for each array, commas between'
 
 
@@ -52,8 +55,7 @@ class Signature:
     @property
     def names(self) -> tuple[str, ...]:
         """The named dimensions, in the order in which they first appear."""
-        dims = (dim for shape in (*self.inputs, *self.outputs) for dim in shape)
-        return tuple(dict.fromkeys(dim for dim in dims if isinstance(dim, str)))
+        return names_in(dim for shape in (*self.inputs, *self.outputs) for dim in shape)
 
     def __str__(self) -> str:
         left = ",".join(format_dims(dims) for dims in self.inputs)
@@ -65,9 +67,35 @@ def format_dims(dims: Dims) -> str:
     return f"({','.join(map(str, dims))})"
 
 
+def size_of(dim: str | int, sizes: Mapping[str, int]) -> int:
+    """Return the size of a dimension: of a name, a whole number, or of what is tied to names.
+
+    Examples
+    --------
+    >>> size_of("4*h", {"h": 5}), size_of("i+h", {"i": 3, "h": 5}), size_of(7, {})
+    (20, 8, 7)
+    """
+    if isinstance(dim, int):
+        return dim
+    if dim in sizes:
+        return sizes[dim]
+    terms = (term.rpartition("*") for term in dim.split("+"))
+    return sum(int(factor or 1) * sizes[name] for factor, _, name in terms)
+
+
+def names_in(dims: Iterable[str | int]) -> tuple[str, ...]:
+    """Return the names that dimensions are made of, each once, in order."""
+    return tuple(dict.fromkeys(name for dim in dims if isinstance(dim, str) for name in _NAME.findall(dim)))
+
+
+def times(factor: int, dim: str | int) -> str | int:
+    """Return a multiple of a dimension: ``times(4, "h")`` is ``"4*h"``."""
+    return factor * dim if isinstance(dim, int) else dim if factor == 1 else f"{factor}*{dim}"
+
+
 def shape_of(dims: Dims, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """Return the shape for given sizes of the named dimensions."""
-    return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in dims)
+    return tuple(size_of(dim, sizes) for dim in dims)
 
 
 def name_shape(shape: Sequence[int], sizes: Mapping[str, int]) -> Dims:
@@ -91,7 +119,7 @@ def _parse_shapes(side: str, text: str) -> tuple[Dims, ...]:
 def _parse_dims(inner: str, text: str) -> Dims:
     dims: list[str | int] = []
     for word in filter(None, inner.split(",")):
-        if not (word.isidentifier() or word.isdecimal()):
+        if not (_TIED.fullmatch(word) or word.isdecimal()):
             raise UsageError(
                 f"cannot read the signature {text!r}: {word!r} is neither a name nor a number", fix=_EXAMPLE
             )

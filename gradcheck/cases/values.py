@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.cases.signature import Dims, format_dims, shape_of
+from gradcheck.cases.signature import Dims, format_dims, shape_of, size_of
 
 Domain = Literal["real", "positive", "probability", "onehot", "index"]
 
@@ -43,8 +43,10 @@ class Spec:
         """Draw the array for given sizes; integers for indices, float64 otherwise."""
         shape = shape_of(self.dims, sizes)
         if self.domain == "index":
-            limit = sizes[self.limit] if isinstance(self.limit, str) else self.limit
-            return rng.integers(0, max(limit, 1), shape)
+            below = max(size_of(self.limit, sizes), 1)
+            indices = np.asarray(rng.integers(0, below, shape))
+            indices.flat[:1] = below - 1  # the last row is always asked for: a table that is too short shows
+            return indices
         if self.domain == "onehot":
             chosen = rng.integers(0, max(shape[-1], 1), shape[:-1])
             return np.eye(shape[-1])[chosen]
@@ -77,13 +79,36 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A whole-number setting that is no size but shapes what a layer does: a stride, a padding, an axis.
+
+    Each case takes one of the values, under the argument's own name: a defect that hides at stride 1 shows at 2.
+    """
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """An argument that is the same in every case."""
 
     value: Any
 
 
-Recipe = Spec | Size | Sizes | Fixed
+Recipe = Spec | Size | Sizes | Choice | Fixed
+
+
+def dims_of(recipe: Recipe) -> Dims:
+    """Return the dimensions that a recipe speaks of."""
+    match recipe:
+        case Spec():
+            return (*recipe.dims, *((recipe.limit,) if recipe.limit != "" else ()))
+        case Sizes():
+            return recipe.dims
+        case Size():
+            return (recipe.dim,)
+    return ()
 
 
 def realise(recipe: Recipe, rng: np.random.Generator, sizes: Mapping[str, int]) -> Any:
@@ -91,7 +116,9 @@ def realise(recipe: Recipe, rng: np.random.Generator, sizes: Mapping[str, int]) 
     if isinstance(recipe, Spec):
         return recipe.draw(rng, sizes)
     if isinstance(recipe, Size):
-        return sizes[recipe.dim] if isinstance(recipe.dim, str) else recipe.dim
+        return size_of(recipe.dim, sizes)
+    if isinstance(recipe, Choice):
+        return sizes[recipe.name]
     if isinstance(recipe, Sizes):
         return shape_of(recipe.dims, sizes)
     return recipe.value

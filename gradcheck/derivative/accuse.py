@@ -1,8 +1,8 @@
 """Before anything is called wrong: all else that could make an analytic and a numeric derivative differ.
 
-A residual outside its bar has to outlive, in this order: the rounding noise of the backward itself; outputs that do
-not move although they should (a coarser format inside, a step function); another step well apart; a step so large
-that any rounding inside would be seen through.
+A residual outside its bar has to outlive, in this order: outputs that do not move although they should (a step
+function, a coarser format inside); grains that may hide a slope; the rounding of the backward itself; and all other
+steps, from far below to so far above that any format inside would be seen through.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 
 from gradcheck.derivative.central import CLEARLY, Estimate, Stencil, estimate, stencil
 from gradcheck.derivative.deep import Probe
+from gradcheck.derivative.jumps import hidden_slope, jumps
 from gradcheck.derivative.noise import Precision, analytic_noise, norm
-from gradcheck.derivative.probe import Centre, Direction, Scalar, step_to
+from gradcheck.derivative.probe import Centre, Scalar
 
 # The steps that are asked, in units of the one that accuses.
 _FACTORS = tuple(16.0**k for k in range(1, 8))
@@ -25,11 +26,6 @@ _COARSEST = 2.0**-2
 _FALLS = 4.0
 # A larger step sides with the gradient when it leaves this part of the difference: a format of few digits errs itself.
 _SIDES = 8.0
-# How far the search for jumps goes, in scales of x and absolutely (a tiny x says nothing of where 1/2 lies), by which
-# factor it strides, and how many outputs it follows.
-_SCAN, _ABSOLUTE, _STRIDE, _FOLLOWED = 2.0**10, 16.0, 16.0, 8
-# A bracket halved this often shrinks the change of a continuous output a thousandfold; a jump stays one among sixteen.
-_HALVINGS, _SHRINKS = 14, 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,12 @@ def charge(centre: Centre, found: Probe) -> Charge:
         e_live = estimate(s, live, precision)
         if live.w.any() and e_live.clearly_differs:
             e, scalar = e_live, live
-        elif _jumps(centre, s, np.flatnonzero(dead)):
+        elif jumps(centre, s, np.flatnonzero(dead)):
             return dropped("the outputs move in jumps (a step function, or a coarser format inside)")
 
+    e = replace(e, bar=e.bar + hidden_slope(centre, s, scalar, precision))
+    if not e.clearly_differs:
+        return dropped("the outputs move in grains that may hide as much (a coarser format inside)")
     noise = 8.0 * analytic_noise(centre, found.direction, scalar, precision)
     e = replace(e, bar=e.bar + noise)
     if not e.clearly_differs:
@@ -147,45 +146,3 @@ def _same(other: Estimate, e: Estimate) -> bool:
     """Whether another step sees a residual, and the same."""
     close = abs(other.residual - e.residual) <= max(other.bar + e.bar, abs(e.residual) / 4.0)
     return close and not other.agrees
-
-
-def _jumps(centre: Centre, s: Stencil, outputs: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
-    """Whether outputs that do not move nearby move by a jump farther out.
-
-    ``max(x, 0)`` left of zero does not move either, but sets in continuously: its derivative is zero, and a backward
-    that says otherwise is wrong. ``round(x)`` jumps: its derivative is zero as well, but straight-through estimators
-    say otherwise on purpose; and what a coarser format does inside looks the same, while its derivative is not zero.
-    """
-    if outputs.size > _FOLLOWED:
-        outputs = np.sort(centre.rng.choice(outputs, size=_FOLLOWED, replace=False))
-
-    y0 = centre.y
-    limit = max(_SCAN, _ABSOLUTE / float(np.abs(s.direction.v).min()))
-    for sign in (1.0, -1.0):
-        waiting = outputs
-        near, far = 2.0 * s.h, 2.0 * _STRIDE * s.h
-        while near < limit and waiting.size:
-            y_far = centre.forward_at(step_to(centre, s.direction, sign * far))
-            if y_far is None:
-                break
-            for j in waiting[y_far[waiting] != y0[waiting]]:
-                onset = _onset(centre, s.direction, int(j), sign * near, sign * far)
-                if onset > abs(y_far[j] - y0[j]) / _SHRINKS:
-                    return True
-            waiting = waiting[y_far[waiting] == y0[waiting]]
-            near, far = far, _STRIDE * far
-    return False
-
-
-def _onset(centre: Centre, direction: Direction, j: int, near: float, far: float) -> float:
-    """Return how much output ``j`` has changed right after it starts to; it has not at ``near`` and has at ``far``."""
-    onset = float("inf")
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (near + far)
-        y = centre.forward_at(step_to(centre, direction, middle))
-        change = float("inf") if y is None else abs(float(y[j] - centre.y[j]))
-        if change == 0.0:
-            near = middle
-        else:
-            far, onset = middle, change
-    return onset

@@ -178,8 +178,13 @@ def is_quiet(s: Stencil, precision: Precision) -> np.ndarray[tuple[int], np.dtyp
 
 
 def _ulp(s: Stencil, precision: Precision) -> Vector:
-    """Return the unit in the last place of each output; zero for one that stays zero, which is not rounded."""
-    ulp = np.maximum(precision.eps * s.largest, precision.tiny)
+    """Return the unit in the last place of each output; zero for one that stays zero, which is not rounded.
+
+    An output much smaller than the others is taken to be what a cancellation left of numbers of their size.
+    """
+    some = s.largest[s.largest > 0.0]
+    typical = float(np.median(some)) if some.size else 0.0
+    ulp = np.maximum(precision.eps * np.maximum(s.largest, typical), precision.tiny)
     return np.asarray(np.where(s.largest > 0.0, ulp, 0.0))
 
 

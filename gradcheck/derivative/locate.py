@@ -78,7 +78,8 @@ def confirm(centre: Centre, block: Block, i: int, scalar: Scalar, precision: Pre
         return None
     s = float(d.v[0])
     analytic = float(c.scalar.g[block.start + i])
-    return Worst(i, analytic, analytic + c.estimate.residual / s, c.estimate.bar / s)
+    numeric = 0.0 if c.estimate.dead else analytic + c.estimate.residual / s
+    return Worst(i, analytic, numeric, c.estimate.bar / s)
 
 
 def _narrow(centre: Centre, block: Block, direction: Direction, found: Charge) -> tuple[int, int]:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradcheck.subject.calls import parameters_of
+from gradcheck.subject.calls import called, copied, parameters_of
 
 
 def construct(make: Callable[..., Any], settings: Mapping[str | int, Any]) -> Any:
     """Call a class or factory with keyword settings, or positional ones under integer keys."""
     positional = [value for key, value in settings.items() if isinstance(key, int)]
-    return make(*positional, **{key: value for key, value in settings.items() if isinstance(key, str)})
+    return called(make, *positional, **{key: value for key, value in settings.items() if isinstance(key, str)})
 
 
 def keeper(layer: Any) -> Callable[[], Any]:
     """Return a maker of copies of a layer that exists, so that the user's own is left as it was."""
     original = copied(layer)
     return lambda: copied(original)
-
-
-def copied(value: Any) -> Any:
-    """Return a deep copy, or the value itself where it cannot be copied."""
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - locks, generators, handles: what cannot be copied must do as it is
-        return value
 
 
 def constructor_names(make: Callable[..., Any], settings: Mapping[str | int, Any]) -> dict[str | int, str]:

@@ -1,4 +1,4 @@
-"""How a forward and a backward are called, and how what they return is read: shared by all conventions.
+"""How a forward and a backward are called, and what forward returned: shared by all conventions.
 
 Everything is bound by *name* first and by position last, because in the wild ``backward(dout, cache)``,
 ``backward(x, dout)`` and ``backward(dh, dc)`` all occur.
@@ -6,6 +6,7 @@ Everything is bound by *name* first and by position last, because in the wild ``
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.subject.protocol import Argument, Gradients, Missing, Outputs
+from gradcheck.subject.protocol import Argument, Missing, Outputs, Primals
 
 CACHE_NAMES = frozenset({"cache", "caches", "ctx", "context", "saved", "tape", "residuals", "res", "state", "memory"})
-OUTPUT_NAMES = frozenset({"out", "output", "outputs", "y", "a"})
+OUTPUT_NAMES = frozenset({"out", "output", "outputs", "y", "a", "ans"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +57,71 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     )
 
 
-def outputs_of(result: object) -> tuple[Outputs, Any]:
-    """Split what forward returned into arrays and a cache.
+def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call the user's function; `sys.exit` in it must not end the check as if all were well."""
+    try:
+        return function(*args, **kwargs)
+    except SystemExit as error:
+        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
-    One array or number is one output; a tuple or list of arrays is several; a tuple that starts with an array and goes
-    on with something else is ``(output, cache)``.
+
+def arguments_of(inputs: Mapping[str, Any], constants: Set[str]) -> tuple[Argument, ...]:
+    """Return the inputs that are numbers or arrays of numbers; options (strings, None, shapes) are no arguments."""
+    return tuple(
+        Argument(name, "input", np.asarray(value), name in constants)
+        for name, value in inputs.items()
+        if isinstance(value, np.ndarray | float | int | np.number)
+    )
+
+
+def values_at(inputs: Mapping[str, Any], primals: Primals) -> dict[str, Any]:
+    """Return what forward is handed at ``primals``: arrays as they are, numbers as numbers, copies of all else."""
+    return {name: _like(value, primals[name]) if name in primals else copied(value) for name, value in inputs.items()}
+
+
+def copied(value: Any) -> Any:
+    """Return a deep copy, or the value itself where it cannot be copied."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - locks, generators, handles: what cannot be copied must do as it is
+        return value
+
+
+def outputs_of(result: object, asked: Sequence[str] | None = None) -> tuple[Outputs, Any]:
+    """Split what forward returned into outputs and a cache.
+
+    One array or number is one output; a tuple or list of arrays is several; what follows that is no array is a cache.
+    ``asked`` names what backward asks for and nobody knows yet: where a cache is among it, or where forward returned
+    one, the rest is one cotangent for each output, as in ``lstm_backward(dh, dc, cache)``.
 
     Raises
     ------
     UsageError
         If there is no numeric output at all.
+
+    Examples
+    --------
+    >>> h, c = np.ones(2), np.zeros(2)
+    >>> len(outputs_of((h, c))[0]), outputs_of((h, c), asked=["dout", "cache"])
+    (2, ((array([1., 1.]),), array([0., 0.])))
     """
     if _is_numeric(result):
         return (np.asarray(result),), None
-    if isinstance(result, tuple | list) and result and _is_numeric(result[0]):
-        if all(_is_numeric(item) for item in result):
-            return tuple(np.asarray(item) for item in result), None
-        return (np.asarray(result[0]),), result[1] if len(result) == 2 else tuple(result[1:])
-    raise UsageError(
-        f"forward returned {describe(result)}, expected an array, or a tuple of arrays",
-        fix="return the output (and keep what backward needs on self, or return it as a cache)",
-    )
+    items = list(result) if isinstance(result, tuple | list) else []
+    numeric = next((k for k, item in enumerate(items) if not _is_numeric(item)), len(items))
+    if not numeric:
+        raise UsageError(
+            f"forward returned {describe(result)}, expected an array, or a tuple of arrays",
+            fix="return the output (and keep what backward needs on self, or return it as a cache)",
+        )
+    count = numeric
+    if asked is None:
+        count = numeric if numeric == len(items) else 1
+    elif numeric < len(items) or CACHE_NAMES & set(asked):
+        cotangents = [name for name in asked if name not in CACHE_NAMES]
+        count = min(max(len(cotangents), 1), numeric, len(items) - 1)
+    cache = items[count:]
+    return tuple(np.asarray(item) for item in items[:count]), (cache[0] if len(cache) == 1 else tuple(cache) or None)
 
 
 def as_returned(cotangents: Outputs, result: object) -> Outputs:
@@ -91,13 +136,15 @@ class BackwardCall:
     """How a backward is to be called: which of its parameters take the cotangents, and which take known arrays.
 
     ``cotangents`` is empty for ``backward(self)``, the gradient of a loss for the cotangent 1; ``packed`` means that
-    several cotangents go into one parameter, as a tuple; ``variadic`` is ``backward(*douts)``.
+    several cotangents go into one parameter, as a tuple; ``variadic`` is ``backward(*douts)``; ``rest`` are the known
+    arrays that go into ``*args``.
     """
 
     cotangents: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     packed: bool = False
     variadic: bool = False
+    rest: tuple[str, ...] = ()
 
     @property
     def takes_cotangent(self) -> bool:
@@ -115,16 +162,21 @@ def call_backward(
     UsageError
         If several cotangents had to go into one parameter, and backward did not take them: it may want only one.
     """
+    rest = [known[name] for name in call.rest]
     if call.variadic:
-        return backward(*cotangents)
-    bound = inspect.signature(backward).bind_partial()
+        return called(backward, *cotangents, *rest)
+    signature = inspect.signature(backward)
+    bound = signature.bind_partial()
     bound.arguments.update({name: known[name] for name in call.known})
+    bound.arguments.update(
+        {p.name: tuple(rest) for p in signature.parameters.values() if rest and p.kind is p.VAR_POSITIONAL}
+    )
     if not call.packed:
         bound.arguments.update(zip(call.cotangents, cotangents, strict=bool(call.cotangents)))
-        return backward(*bound.args, **bound.kwargs)
+        return called(backward, *bound.args, **bound.kwargs)
     bound.arguments[call.cotangents[0]] = cotangents
     try:
-        return backward(*bound.args, **bound.kwargs)
+        return called(backward, *bound.args, **bound.kwargs)
     except Exception as error:
         raise UsageError(
             f"forward has {len(cotangents)} outputs, but backward takes one cotangent ({call.cotangents[0]}); given a "
@@ -133,10 +185,23 @@ def call_backward(
         ) from error
 
 
-def plan_backward(parameters: Sequence[Parameter], outputs: int, known: Set[str]) -> BackwardCall:
+def plan_backward(
+    parameters: Sequence[Parameter], outputs: int, known: Set[str], *, rest: Sequence[str] = (), scalar: bool = False
+) -> BackwardCall:
     """Decide how to call a backward with these parameters for this many outputs.
 
     Parameters that are known by name (inputs, the output, a cache) take those; the others take the cotangents.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    outputs : int
+    known : set of str
+        What can be filled in by name.
+    rest : sequence of str
+        The known arrays that a ``*args`` of backward takes, but for those that it asks for by name.
+    scalar : bool
+        Whether the output is one number: then ``gradient(pred, target)`` may need no cotangent.
 
     Raises
     ------
@@ -145,21 +210,27 @@ def plan_backward(parameters: Sequence[Parameter], outputs: int, known: Set[str]
 
     Examples
     --------
-    >>> plan_backward(parameters_of(lambda x, dout: 0), outputs=1, known={"x"})
-    BackwardCall(cotangents=('dout',), known=('x',), packed=False, variadic=False)
+    >>> plan_backward(parameters_of(lambda x, dout: 0), outputs=1, known={"x"}).cotangents
+    ('dout',)
+    >>> plan_backward(parameters_of(lambda dout, *xs: 0), outputs=1, known={"x", "w"}, rest=("x", "w")).rest
+    ('x', 'w')
     """
-    if any(p.variadic for p in parameters) and not any(p.required for p in parameters):
-        return BackwardCall(variadic=True)
     named = [p for p in parameters if not p.variadic]
+    starred = len(named) < len(parameters)
+    rest = tuple(name for name in rest if starred and name not in {p.name for p in named})
+    if starred and not any(p.required for p in named):
+        return BackwardCall(variadic=True, rest=rest)
     free = [p.name for p in named if p.required and p.name not in known]
-    if not free:  # backward(dout=1), or backward(x) where the cotangent bears the name of an input
-        unknown = [p.name for p in named if p.name not in known]
-        free = (unknown or [p.name for p in named if p.required])[:outputs]
+    required = [p.name for p in named if p.required]
+    if not free and not (scalar and len(required) > 1):
+        # backward(dout=1), or backward(x) where the cotangent bears the name of an input
+        free = ([p.name for p in named if p.name not in known] or required)[:outputs]
     if len(free) > outputs:
         raise UsageError(
             f"backward asks for {', '.join(free)}, but forward has {outputs} output{'s' * (outputs != 1)}, and only "
             f"inputs, outputs and a cache can be filled in by name",
-            fix="check it as a pair of functions that binds the rest: gradcheck.check((forward, vjp), inputs=(...))",
+            fix="check it as a pair of functions whose backward names its parameters as forward does, after dout: "
+            "gradcheck.check((forward, vjp), inputs=(...))",
         )
     packed = outputs > 1 and len(free) == 1
     if free and not packed and len(free) < outputs:
@@ -167,33 +238,8 @@ def plan_backward(parameters: Sequence[Parameter], outputs: int, known: Set[str]
             f"forward has {outputs} outputs, but backward takes {len(free)} cotangents ({', '.join(free)})",
             fix="let backward take one cotangent for each output",
         )
-    return BackwardCall(tuple(free), tuple(p.name for p in named if p.name in known and p.name not in free), packed)
-
-
-def read_gradients(returned: object, inputs: Sequence[Argument], parameters: Sequence[Argument]) -> Gradients:
-    """Read what backward returned as gradients of the inputs and, where it goes on, of the parameters.
-
-    Inputs that are integers or constants may be left out or be None. ``(dx, {"W": dW})`` and ``{"x": dx}`` are read by
-    name. Arguments that the returned value says nothing about are simply absent from ``values``.
-    """
-    owed = [a for a in inputs if a.differentiable]
-    everything = [*inputs, *parameters]
-    items = list(returned) if isinstance(returned, tuple | list) else [] if returned is None else [returned]
-    tables = [item for item in items if isinstance(item, Mapping)]
-    named = {name: value for table in tables for name, value in _by_name(table, everything).items()}
-    items = [item for item in items if not isinstance(item, Mapping)]
-    if not items:
-        return Gradients(named)
-    learnt = [p for p in parameters if p.differentiable and p.name not in named]
-    for layout in (owed, inputs, [*inputs, *learnt], [*owed, *learnt]):
-        if len(layout) == len(items):
-            return Gradients({a.name: g for a, g in zip(layout, items, strict=True) if a.differentiable} | named)
-    values = {a.name: g for a, g in zip(owed, items, strict=False)} | named
-    names = ", ".join(a.name for a in owed)
-    if len(items) > len(owed):
-        return Gradients(values, remarks=(f"backward returned {len(items)} values, expected {len(owed)} ({names})",))
-    found = f"{len(items)} gradient{'s' * (len(items) != 1)}"
-    return Gradients(values, problems=(f"backward returned {found}, expected {len(owed)} ({names})",))
+    filled = tuple(p.name for p in named if p.name in known and p.name not in free)
+    return BackwardCall(tuple(free), filled, packed, rest=rest)
 
 
 def describe(value: object) -> str:
@@ -207,27 +253,25 @@ def describe(value: object) -> str:
         return f"{type(value).__name__} {value}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _like(given: Any, now: Any) -> Any:
+    """Return the current value of an input in the form in which it was given."""
+    if isinstance(given, np.ndarray):
+        return now
+    if isinstance(given, int):  # an option or an index: nothing moves it
+        return given
+    return float(now) if type(given) is float else now[()]
 
 
 def _is_numeric(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return bool(np.issubdtype(value.dtype, np.number) or value.dtype == np.bool_)
     return isinstance(value, int | float | np.number)
-
-
-def _by_name(table: Mapping[Any, Any], arguments: Sequence[Argument]) -> dict[str, object]:
-    """Pick the gradients out of ``{"W": dW}`` or ``{"dW": dW}``."""
-    keys = {str(key).lower(): value for key, value in table.items()}
-    found: dict[str, object] = {}
-    for argument in arguments:
-        for name in (argument.name, argument.name.rpartition(".")[2]):
-            for spelling in gradient_names(name):
-                if spelling in keys:
-                    found.setdefault(argument.name, keys[spelling])
-            if name.lower() in keys:
-                found.setdefault(argument.name, keys[name.lower()])
-    return found
 
 
 # weight and W, bias and b, input and x name the same thing: d + any of them is a spelling of the gradient.

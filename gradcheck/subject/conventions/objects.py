@@ -14,21 +14,33 @@ from typing import Any, cast
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.subject.build import construct, constructor_names, copied, keeper
+from gradcheck.subject.build import construct, constructor_names, keeper
 from gradcheck.subject.calls import (
     CACHE_NAMES,
     OUTPUT_NAMES,
     BackwardCall,
     Parameter,
+    arguments_of,
     as_returned,
     call_backward,
+    called,
+    copied,
     outputs_of,
     parameters_of,
     plan_backward,
-    read_gradients,
+    values_at,
 )
 from gradcheck.subject.equal import responds, same_array, same_outputs
-from gradcheck.subject.parameters import Kept, arrays_of, attribute_gradient, gradient_of, is_gradient_slot
+from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.parameters import (
+    Kept,
+    arrays_of,
+    gradient_of,
+    homes_of,
+    is_gradient_slot,
+    left_behind,
+    overlap,
+)
 from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback
 from gradcheck.subject.world import reseed
 
@@ -90,7 +102,7 @@ class LayerSubject:
         self._make, self._settings, self._inputs = make, dict(settings), dict(inputs)
         self._keywords = keywords
         self._takes_more = takes_more
-        given = [Argument(key, "input", np.asarray(v), key in constants) for key, v in inputs.items() if _is_array(v)]
+        given = arguments_of(inputs, constants)
         names = constructor_names(make, settings)
         self._built_from = {
             key: names[key] for key, v in settings.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"
@@ -104,18 +116,23 @@ class LayerSubject:
         self._kept: dict[str, Kept] = {}
         self._built_late = False  # forward makes the parameters, at its first call
         self.arguments = (*given, *built)
+        self.arguments = tuple(a for a in self.arguments if not self._is_remade(a))
         self.arguments += self._find_kept()
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Build the layer, give it its parameters, run forward."""
-        layer = self._build(primals)
+        return self._run(self._build(primals), primals)
+
+    def _run(self, layer: Any, primals: Primals) -> tuple[Outputs, Pullback]:
         result = self._forward(layer, primals)
-        outputs, cache = outputs_of(result)
-        known = {a.name: primals[a.name] for a in self.arguments if a.kind == "input"}
+        known = values_at(self._inputs, primals)
         known |= dict.fromkeys(OUTPUT_NAMES - known.keys(), result)
+        parameters = parameters_of(layer.backward)
+        outputs, cache = outputs_of(result, [p.name for p in parameters if p.required and p.name not in known])
         if cache is not None:
             known |= dict.fromkeys(CACHE_NAMES, cache)
-        call = plan_backward(parameters_of(layer.backward), len(outputs), known.keys())
+        scalar = len(outputs) == 1 and outputs[0].ndim == 0
+        call = plan_backward(parameters, len(outputs), known.keys(), scalar=scalar)
 
         def pullback(cotangents: Outputs) -> Gradients:
             returned = call_backward(layer.backward, call, as_returned(cotangents, result), known)
@@ -123,7 +140,7 @@ class LayerSubject:
             return self._read(layer, call, returned, cotangents, homes)
 
         self._reflect(layer, primals)
-        homes = self._homes(layer, primals)
+        homes = homes_of(layer, {a.name: primals[a.name] for a in self.arguments if a.kind == "parameter"})
         return outputs, pullback
 
     def _build(self, primals: Primals) -> Any:
@@ -141,9 +158,22 @@ class LayerSubject:
         return layer
 
     def _forward(self, layer: Any, primals: Primals) -> Any:
-        values = {name: primals.get(name, value) for name, value in self._inputs.items()}
+        values = values_at(self._inputs, primals)
         positional = [value for name, value in values.items() if name not in self._keywords]
-        return layer.forward(*positional, **{name: values[name] for name in self._keywords if name in values})
+        return called(layer.forward, *positional, **{name: values[name] for name in self._keywords if name in values})
+
+    def _is_remade(self, argument: Argument) -> bool:
+        """Whether the constructor keeps another array under the name of one that it got (``self.W = W.T``).
+
+        Then the layer's own array is the parameter: its gradient is what ``dW`` means.
+        """
+        if argument.name not in self._built_from.values():
+            return False
+        kept = {k.name.lstrip("_"): k.value for k in arrays_of(self._build({a.name: a.value for a in self.arguments}))}
+        remade = not same_array(kept.get(argument.name, argument.value), argument.value)
+        if remade:
+            self._built_from = {key: name for key, name in self._built_from.items() if name != argument.name}
+        return remade
 
     def _find_kept(self) -> tuple[Argument, ...]:
         """Find the arrays that the layer made itself and whose change changes the output."""
@@ -185,7 +215,22 @@ class LayerSubject:
             self._forward(other, moved)
             after = {kept.name: kept.value for kept in arrays_of(other)}
             made = {name: (k, v) for name, (k, v) in made.items() if name in after and same_array(v, after[name])}
-        return list(made.values())
+        return self._without_views(layer, list(made.values()))
+
+    def _without_views(self, layer: Any, made: list[tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
+        """Leave out what is another view of the same elements; that which has a gradient is the parameter."""
+        arrays = [kept.value for kept, _ in made]
+        if not any(overlap(a, b) for k, a in enumerate(arrays) for b in arrays[:k]):
+            return made
+        primals = {a.name: np.array(a.value) for a in self.arguments}
+        with contextlib.suppress(Exception):
+            outputs, pullback = self._run(layer, primals)
+            pullback(tuple(map(np.ones_like, outputs)))
+        chosen: list[Kept] = []
+        for kept in sorted((k for k, _ in made), key=lambda k: isinstance(gradient_of(layer, k), Missing)):
+            if not any(overlap(kept.value, other.value) for other in chosen):
+                chosen.append(kept)
+        return [(kept, value) for kept, value in made if any(kept is other for other in chosen)]
 
     def _outputs(self, primals: Primals) -> Outputs:
         primals = {name: np.array(value) for name, value in primals.items()}  # the layer may write into its input
@@ -196,18 +241,6 @@ class LayerSubject:
         for kept in arrays_of(layer):
             if kept.name in self._kept and kept.name in primals and not same_array(kept.value, primals[kept.name]):
                 primals[kept.name][...] = kept.value
-
-    def _homes(self, layer: Any, primals: Primals) -> dict[str, Kept]:
-        """Return where the layer keeps each parameter: under its name, or as the array that the constructor got."""
-        kept = arrays_of(layer)
-        homes: dict[str, Kept] = {}
-        for argument in self.arguments:
-            if argument.kind == "parameter":
-                value = primals[argument.name]
-                same = [k for k in kept if k.name == argument.name or any(s.get() is value for s in k.sites)]
-                same = same or [k for k in kept if same_array(k.value, value)]
-                homes |= {argument.name: same[0]} if same else {}
-        return homes
 
     def _read(
         self, layer: Any, call: BackwardCall, returned: object, cotangents: Outputs, homes: Mapping[str, Kept]
@@ -220,7 +253,7 @@ class LayerSubject:
         values = dict(gradients.values)
         for argument in self.arguments:
             if argument.differentiable and values.get(argument.name) is None:
-                left = self._left_behind(layer, argument, homes.get(argument.name))
+                left = left_behind(layer, argument.name, homes.get(argument.name))
                 if argument.name in values or not gradients.problems or not isinstance(left, Missing):
                     values[argument.name] = left  # else it is said already: too few gradients came back
         if not call.takes_cotangent:
@@ -232,22 +265,6 @@ class LayerSubject:
         if not parameters and not self._takes_more:
             problems, remarks = (*problems, *remarks), ()  # they can be the gradients of nothing
         return Gradients(values, problems, remarks)
-
-    @staticmethod
-    def _left_behind(layer: Any, argument: Argument, home: Kept | None) -> object:
-        """Return the gradient that backward left on the layer, or `Missing`."""
-        if home is not None:
-            found = gradient_of(layer, home)
-            if not isinstance(found, Missing):
-                return found
-        slot = attribute_gradient(layer, argument.name)
-        if slot is not None and slot[1] is not None:
-            return slot[1]
-        if slot is not None:
-            return Missing(f"{slot[0]} is still None after backward")
-        if home is not None:
-            return gradient_of(layer, home)
-        return Missing(f"backward gave nothing for {argument.name}")
 
 
 def bind(
@@ -276,7 +293,3 @@ def bind(
         takes_more=any(p.variadic or p.name not in inputs for p in forward),
         seed=seed,
     )
-
-
-def _is_array(value: object) -> bool:
-    return isinstance(value, np.ndarray | float | np.number)

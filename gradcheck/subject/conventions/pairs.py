@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.calls import (
@@ -17,15 +16,18 @@ from gradcheck.subject.calls import (
     OUTPUT_NAMES,
     BackwardCall,
     Parameter,
+    arguments_of,
     as_returned,
     call_backward,
+    called,
     describe,
     outputs_of,
     parameters_of,
     plan_backward,
-    read_gradients,
+    values_at,
 )
-from gradcheck.subject.protocol import Argument, Gradients, Missing, Outputs, Primals, Pullback
+from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.protocol import Gradients, Missing, Outputs, Primals, Pullback
 from gradcheck.subject.world import reseed
 
 NAME = "function pair"
@@ -62,19 +64,23 @@ class FunctionSubject:
         self._seed = seed
         self.convention = CLOSURE if backward is None else NAME
         self._forward, self._backward = forward, backward
+        if any(isinstance(key, int) for key in settings):
+            raise UsageError(
+                f"settings is a tuple, but {name} is a function: it has options, no constructor",
+                fix="give its options by name: settings=dict(axis=1); what it is called with goes into inputs",
+            )
         self._options = {str(key): value for key, value in settings.items()}
         self._inputs = dict(inputs)
         self._keywords = {p.name for p in parameters_of(forward) if p.keyword_only}
-        arrays = {n: v for n, v in inputs.items() if isinstance(v, np.ndarray | float | np.number)}
-        self.arguments = tuple(Argument(n, "input", np.asarray(v), n in constants) for n, v in arrays.items())
+        self.arguments = arguments_of(inputs, constants)
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Run the forward function, and bind the backward one to its inputs, output and cache."""
-        values = {name: primals.get(name, value) for name, value in self._inputs.items()}
+        values = values_at(self._inputs, primals)
         positional = [value for name, value in values.items() if name not in self._keywords]
         keywords = {name: value for name, value in values.items() if name in self._keywords}
         reseed(self._seed)
-        result = self._forward(*positional, **keywords, **self._options)
+        result = called(self._forward, *positional, **keywords, **self._options)
         backward, known = self._backward, {**self._options, **values}
         if backward is None:
             result, backward = self._opened(result)
@@ -82,7 +88,7 @@ class FunctionSubject:
             outputs, _ = outputs_of(result)
             call = plan_backward(parameters_of(backward), len(outputs), known.keys())
         else:
-            outputs, known, call = _planned(backward, result, known)
+            outputs, known, call = _planned(backward, result, known, list(values))
 
         def pullback(cotangents: Outputs) -> Gradients:
             gradients = read_gradients(
@@ -99,8 +105,8 @@ class FunctionSubject:
         return outputs, pullback
 
     def _opened(self, result: object) -> tuple[object, Callable[..., Any]]:
-        if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
-            return result[0], result[1]
+        if isinstance(result, tuple) and len(result) > 1 and callable(result[-1]):
+            return result[0] if len(result) == 2 else result[:-1], result[-1]
         raise UsageError(
             f"{self.name} returned {describe(result)}, expected (output, pullback)",
             fix=f"give the backward too: gradcheck.check(({self.name}, {self.name}_backward), inputs=(...))",
@@ -122,21 +128,58 @@ def bind(
 
 
 def _planned(
-    backward: Callable[..., Any], result: object, known: Mapping[str, Any]
+    backward: Callable[..., Any], result: object, known: Mapping[str, Any], inputs: Sequence[str]
 ) -> tuple[Outputs, dict[str, Any], BackwardCall]:
-    """Bind backward's parameters; ``(y, cache)`` and two outputs look alike, so the parameters' names decide."""
+    """Say which outputs forward has, and bind backward's parameters: by name, then to caches, then by position.
+
+    ``(y, cache)`` and two outputs look alike, and so do ``vjp(dout, cache)`` and ``vjp(dout, x)`` with another name
+    for ``x``: what backward asks for decides.
+    """
     parameters = parameters_of(backward)
-    outputs, cache = outputs_of(result)
-    names = {p.name for p in parameters}
-    if cache is None and len(outputs) > 1 and isinstance(result, tuple):
-        unbound = [p.name for p in parameters if p.required and p.name not in known]
-        several = len(unbound) == len(outputs) and not names & CACHE_NAMES
-        looks_like_cotangents = all(n.lower().startswith(("d", "g", "ct", "u", "v")) for n in unbound)
-        if names & CACHE_NAMES or not (several and looks_like_cotangents):
-            outputs, cache = outputs[:1], result[1] if len(result) == 2 else tuple(result[1:])
+    asked = [p.name for p in parameters if p.required and p.name not in known]
+    outputs, cache = outputs_of(result, asked)
+    several = isinstance(result, tuple) and cache is None and len(outputs) > 1
+    if several and not (len(asked) == len(outputs) and all(map(_is_cotangent, asked))):
+        # (y, x, W) with vjp(dout, saved_x, saved_W): what looks like no cotangent is a cache.
+        count = next((k for k, name in enumerate(asked) if not _is_cotangent(name)), len(asked))
+        count = min(max(count, 1), len(outputs) - 1)
+        outputs, rest = outputs[:count], outputs[count:]
+        cache = rest[0] if len(rest) == 1 else rest
     known = {**dict.fromkeys(OUTPUT_NAMES, outputs[0]), **known}
     if cache is not None:
-        unknown = [p.name for p in parameters if p.required and p.name not in known]
-        # backward(dout, cache): whatever the second one is called, it is the cache.
-        known |= dict.fromkeys([*CACHE_NAMES, *unknown[1:2]], cache)
-    return outputs, known, plan_backward(parameters, len(outputs), known.keys())
+        known |= dict.fromkeys(CACHE_NAMES, cache)
+    unbound = [name for name in asked if name not in known]
+    if len(unbound) > len(outputs):
+        if cache is not None:
+            known |= _caches(cache, unbound[len(outputs) :], asked[len(outputs) :])
+        else:
+            taken = {p.name for p in parameters}
+            left = [known[name] for name in inputs if name not in taken]
+            known |= _by_position(asked, unbound, len(outputs), left)
+    scalar = len(outputs) == 1 and outputs[0].ndim == 0
+    return outputs, known, plan_backward(parameters, len(outputs), known.keys(), rest=inputs, scalar=scalar)
+
+
+def _caches(cache: object, unbound: Sequence[str], asked: Sequence[str]) -> dict[str, object]:
+    """Bind ``vjp(dout, x, W)`` of a forward that returned ``(y, x, W)``, or the whole cache to each name that asks."""
+    for names in (unbound, asked):
+        if isinstance(cache, tuple) and len(cache) == len(names) > 1:
+            return dict(zip(names, cache, strict=True))
+    return dict.fromkeys(unbound, cache)
+
+
+def _by_position(asked: Sequence[str], unbound: Sequence[str], outputs: int, left: Sequence[Any]) -> dict[str, Any]:
+    """Bind ``vjp(dout, a, b)`` of ``f(x, y)``: the parameters beyond the cotangents are the inputs that are left.
+
+    Where the count is right only with those that bear the name of an output (``a``), these are inputs too.
+    """
+    for names in (unbound, asked):
+        if len(names) == outputs + len(left):
+            last = all(map(_is_cotangent, names[-outputs:])) and not _is_cotangent(names[0])
+            return dict(zip(names[:-outputs] if last else names[outputs:], left, strict=True))
+    return {}
+
+
+def _is_cotangent(name: str) -> bool:
+    """Whether a name is one that cotangents bear: ``dout``, ``g``, ``grad_output``, ``ct``, ``upstream``."""
+    return bool(re.match(r"_?(d|g|ct|u|v|cot|bar|delta)", name, re.IGNORECASE))
