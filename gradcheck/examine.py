@@ -13,6 +13,7 @@ from gradcheck.records import Case, Finding, SubjectReport, Verdict
 from gradcheck.rules.catalogue import findings_of, tried
 from gradcheck.rules.evidence import Evidence, NotComparableError, gather
 from gradcheck.subject.discover import Found
+from gradcheck.subject.protocol import Subject
 from gradcheck.subject.world import quiet_world
 
 _SHRINKS = 32  # smaller cases tried for each finding
@@ -151,7 +152,7 @@ class _Tally:
     def _gather(self, case: Case, *, left_out: Set[str]) -> Evidence | None:
         """Return the evidence of a case and count its calls; None where the case shows nothing."""
         try:
-            evidence = gather(self.points.at(case), case.seed, left_out=left_out)
+            evidence = gather(self._subject(case), case.seed, left_out=left_out)
         except NotComparableError as error:
             self.skipped = self.skipped or str(error)
             return None
@@ -168,3 +169,12 @@ class _Tally:
                 fix="give floating-point inputs, for example x.astype(float)",
             )
         return evidence
+
+    def _subject(self, case: Case) -> Subject:
+        """Return the layer at a case: building it runs the user's code, which may refuse the case."""
+        try:
+            return self.points.at(case)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise NotComparableError(f"the layer raised {type(error).__name__}: {error}") from error

@@ -1,86 +1,93 @@
 """What an argument's name says: the families of names that layers in the wild use, and what each is tried with.
 
 The families come from a census of 2,506 layer classes in 140 public repositories: ``in_features``, ``n_in`` and
-``fan_in`` mean one thing, ``W`` and ``kernel`` another. A name only orders the trials; running decides.
+``fan_in`` mean one thing, ``W`` and ``kernel`` another. A name only orders the trials; running decides. Constructor
+arguments that are no arrays have a module of their own, `gradcheck.cases.settings`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import numpy as np
-
-from gradcheck.cases.signature import Dims
-from gradcheck.cases.values import Domain, Fixed, Recipe, Size, Sizes, Spec
+from gradcheck.cases.layouts import Layout
+from gradcheck.cases.signature import times
+from gradcheck.cases.values import Domain, Fixed, Recipe, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """A shape to try for a layer's first input; ``feature`` is the dimension that weights contract with."""
+class Reading:
+    """What the names of a layer's arguments say together.
 
-    dims: Dims
-    feature: str | int
-    domain: Domain = "real"
-    degenerate: bool = False  # too small to show a bug: only where nothing else runs
+    ``gates``: the arrays are those of a recurrent cell, whose weights are so many times as wide as its state (4 for an
+    LSTM, 3 for a GRU); 0 if they are taken one by one. ``letters``: the inputs are simply a, b, c or x, y, z, and ``b``
+    is no bias.
+    """
 
-    @property
-    def spec(self) -> Spec:
-        """The first input itself; indices run below the feature dimension, which is then not an axis of it."""
-        return Spec(self.dims, self.domain, limit=self.feature if self.domain == "index" else "")
-
-    @property
-    def space(self) -> Dims:
-        """The dimensions beyond batch and feature."""
-        return tuple(dim for dim in self.dims[1:] if dim != self.feature)
+    gates: int = 0
+    letters: bool = False
 
 
-ROWS = Layout(("n", "i"), "i")
-LAYOUTS = (
-    ROWS,
-    Layout(("n", "c", "h", "w"), "c"),
-    Layout(("n", "t", "i"), "i"),
-    Layout(("n", "t"), "v", "index"),
-    Layout(("n",), "v", "index"),
-    Layout(("n", "c", "l"), "c"),
-    Layout(("n", "h", "w", "c"), "c"),
-    Layout(("c", "h", "w"), "c"),
-    Layout(("i",), "i", degenerate=True),
-    Layout(("i", 1), "i", degenerate=True),
-    Layout((), 1, degenerate=True),
-)
+def readings(inputs: Collection[str], settings: Collection[str]) -> tuple[Reading, ...]:
+    """Return the readings of a layer's argument names, the likeliest first."""
+    letters = not any(_WEIGHT.match(name) for name in (*inputs, *settings)) and bool({"a", "c", "y"} & {*inputs})
+    alone = Reading(letters=letters)
+    if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
+        return Reading(1), Reading(4), Reading(3), alone
+    return (alone,)
 
 
-def constructor_recipes(name: str, layout: Layout) -> tuple[Recipe, ...]:
-    """Return what to try for a constructor argument, the likeliest first."""
-    for pattern, recipes in _CONSTRUCTOR:
-        if pattern.match(name):
-            return recipes(layout)
-    array = _array_recipes(name, layout)
-    return array or (Size(layout.feature), Spec((layout.feature,)), Fixed(2), Fixed(0.5), Size("o"), layout.spec)
-
-
-def input_recipes(name: str, layout: Layout, *, first: bool) -> tuple[Recipe, ...]:
+def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -> tuple[Recipe, ...]:
     """Return what to try for an argument of forward, the likeliest first."""
     if first:
         return (layout.spec,)
-    if _TARGET.match(name):
-        return _targets(layout)
-    for pattern, recipe in _FLAGS:
-        if pattern.match(name):
-            return (recipe,)
-    array = _array_recipes(name, layout)
-    if array:
-        return array
-    if _STATE.match(name):
-        return Spec((*layout.dims[:1], "o")), layout.spec
-    return layout.spec, Spec((layout.feature, "o")), Spec((layout.feature,)), *_targets(layout)
+    array = () if reading.letters else array_recipes(name, layout, reading)
+    match_of: tuple[tuple[object, Callable[[], tuple[Recipe, ...]]], ...] = (
+        (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout)),
+        (is_train_flag(name), lambda: (Fixed(True),)),
+        (_AXIS.match(name), lambda: (Fixed(-1),)),
+        (is_index(name), lambda: _indices(layout)),
+        (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
+        (array, lambda: array),
+    )
+    return next((recipes() for matches, recipes in match_of if matches), _operands(name, layout))
+
+
+def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
+    """Return what to try for an array of that name, given to the constructor or to forward; empty for others."""
+    f, o = layout.feature, "o"
+    wide = times(reading.gates or 1, o)
+    if reading.gates and _HIDDEN_WEIGHT.match(name):
+        return Spec((o, wide)), Spec((wide, o))
+    if reading.gates and _WEIGHT.match(name):
+        return Spec((f, wide)), Spec((wide, f))
+    if _WEIGHT.match(name):
+        return _weights(layout)
+    if _BIAS.match(name):
+        rows = Spec((wide,)), Spec((1, wide)), Spec((wide, 1))
+        if layout.batch_last:
+            rows = rows[2], rows[0], rows[1]
+        return rows if reading.gates else (*rows, Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, o, 1, 1)))
+    if _SCALE.match(name):
+        shapes = Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, f, 1, 1)), Spec((f, 1, 1))
+        return *shapes, Spec(layout.dims[1:]), Spec(()), Fixed(0.5)
+    return ()
 
 
 def is_target(name: str) -> bool:
     """Whether the name alone says that an input is a loss's target, which has no gradient."""
     return bool(_TARGET.match(name))
+
+
+def is_index(name: str) -> bool:
+    """Whether the name alone says that an input holds whole numbers that point into a table."""
+    return bool(_INDEX.match(name))
+
+
+def is_train_flag(name: str) -> bool:
+    """Whether an optional argument of forward switches on what backward relies on."""
+    return bool(_TRAIN.match(name))
 
 
 def domains(name: str, source: str) -> tuple[Domain, ...]:
@@ -98,60 +105,24 @@ def domains(name: str, source: str) -> tuple[Domain, ...]:
     return "real", "positive", "probability"
 
 
-def ranked_layouts(source: str, first: str) -> tuple[Layout, ...]:
-    """Return the layouts in the order in which to try them, by what the source unpacks from ``.shape``."""
-    ranks = [line.count(",") + 1 for line in re.findall(r"^\s*([\w\s,()_]+?)\s*=\s*[\w.]+\.shape\s*$", source, re.M)]
-    ranks += [match.count(",") + 1 for match in re.findall(r"transpose\(\(?\s*([\d\s,]+)\)", source)]
-    ranks += [4] if "im2col" in source else []
-    wanted = max((rank for rank in ranks if rank in (3, 4)), default=2)
-    indices = bool(_INDEX.match(first)) or "np.add.at" in source
-
-    def order(item: tuple[int, Layout]) -> tuple[bool, bool, bool, int]:
-        position, layout = item
-        is_index = layout.domain == "index"
-        return layout.degenerate, indices != is_index, len(layout.dims) != wanted and not is_index, position
-
-    return tuple(layout for _, layout in sorted(enumerate(LAYOUTS), key=order))
-
-
-def given_layouts(sizes: Sequence[int]) -> tuple[Layout, ...]:
-    """Return layouts whose feature size is one that the layer already has (it was built, or its settings are given)."""
-    found: list[Layout] = []
-    for size in dict.fromkeys(sizes):
-        found += [Layout(("n", size), size), Layout(("n", size, "h", "w"), size), Layout(("n", "t", size), size)]
-        found += [Layout(("n", "t"), size, "index"), Layout((size,), size, degenerate=True)]
-    return tuple(sorted(found, key=lambda layout: layout.degenerate))
-
-
 def _named(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^_?(?:{pattern})$", re.IGNORECASE)
 
 
 _TARGET = _named("t|ts|targets?|labels?|y_?true|true|truth|ground_truth|y_?target|teacher|one_?hot|gt")
-_INDEX = _named("i?ids?|idxs?|index|indexes|indices|tokens?|words?|sequence")
+_INDEX = _named("i?ids?|idxs?|index|indexes|indices|tokens?|words?|sequence|contexts?")
 _PROBABILITY = _named("y_?pred|y_?hat|yhat|p|ps|probs?|probabilities|pred|preds|predictions?|predicted|output|a|y|x")
-_STATE = _named("h|h_?prev|h_?0|hidden|prev_h|state|c|c_?prev|c_?0|s_?prev")
+_STATE = _named("(h|c|s|hx|cx|hidden|state|cell)s?(_?(prev|0|t|init|in|state))*|prev_?(h|c|s|hidden|state|cell)")
+_HIDDEN_WEIGHT = _named("w_?h_?h?\\d?|w_hidden|w_rec|u|weight_hh|recurrent_(kernel|weights?)")
 _WEIGHT = _named(
-    "w|weights?|kernels?|filters?_?w|w[_xhioft0-9]{0,3}|weight_matrix|wmat|mat|matrix|u|v|theta|embeddings?|table"
+    "w|weights?|kernels?|filters?_?w|w_?[_xhioft0-9]{0,3}|weight_(matrix|ih|hh)|wmat|mat|matrix|u|v|theta"
+    "|embeddings?|table|recurrent_(kernel|weights?)"
 )
-_BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,2}")
+_BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|offset")
-_FLAGS: tuple[tuple[re.Pattern[str], Recipe], ...] = (
-    (_named("train\\w*|is_?train\\w*|training|mode_train|retain\\w*|save_cache"), Fixed(True)),
-    (_named("axis|dim"), Fixed(-1)),
-)
-
-
-def _array_recipes(name: str, layout: Layout) -> tuple[Recipe, ...]:
-    f = layout.feature
-    if _WEIGHT.match(name):
-        return _weights(layout)
-    if _BIAS.match(name):
-        return Spec(("o",)), Spec((1, "o")), Spec(("o", 1)), Spec((f,)), Spec((1, f)), Spec((1, "o", 1, 1))
-    if _SCALE.match(name):
-        shapes = Spec((f,)), Spec((1, f)), Spec((1, f, 1, 1)), Spec((f, 1, 1))
-        return *shapes, Spec(layout.dims[1:]), Spec(()), Fixed(0.5)
-    return ()
+_TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
+_AXIS = _named("axis|dim")
+_QUERY, _KEY, _VALUE = _named("q|query|queries"), _named("k|keys?"), _named("v|values?")
 
 
 def _weights(layout: Layout) -> tuple[Recipe, ...]:
@@ -163,67 +134,48 @@ def _weights(layout: Layout) -> tuple[Recipe, ...]:
         return *kernels, Spec((f, 3, 2)), Spec((f, "o")), Spec(("o", f))
     if len(layout.space) == 1:
         return Spec((f, "o")), Spec(("o", f, 2)), Spec(("o", f)), Spec((f,))
+    if layout.batch_last:
+        return Spec(("o", f)), Spec((f, "o")), Spec((f,))
     return Spec((f, "o")), Spec(("o", f)), Spec((f,)), layout.spec
+
+
+def _indices(layout: Layout) -> tuple[Recipe, ...]:
+    """Return what points into a table beside the first input, or into that input itself."""
+    if not layout.dims:
+        return (Fixed(0),)
+    return Spec(layout.dims[:-1], "index", limit="o"), Spec(("k",), "index", limit=layout.dims[0])
+
+
+def _states(layout: Layout) -> tuple[Recipe, ...]:
+    """Return what a recurrent cell carries, by sample; or a second operand of an attention."""
+    if layout.batch_last:
+        return Spec(("o", "n")), layout.spec
+    if len(layout.dims) < 2:
+        return Spec(("o",)), layout.spec
+    batch = layout.dims[0]
+    same = (Spec((batch, layout.feature)),) if len(layout.dims) > 2 else ()
+    return Spec((batch, "o")), *same, layout.spec, Spec((layout.dims[1], "o"))
+
+
+def _operands(name: str, layout: Layout) -> tuple[Recipe, ...]:
+    """Return what a second input may be that no name says anything about: alike, a factor of a product, a weight."""
+    f, lead = layout.feature, layout.dims[:-2]
+    if len(layout.dims) > 2 and _KEY.match(name):
+        return Spec((*lead, "s", f)), layout.spec
+    if len(layout.dims) > 2 and _VALUE.match(name):
+        return Spec((*lead, "s", "o")), layout.spec
+    factor = (Spec((*lead, f, "o")),) if lead else ()
+    less = tuple(Spec(layout.dims[:k]) for k in range(len(layout.dims) - 1, 0, -1)) if lead else ()
+    return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout)
 
 
 def _targets(layout: Layout) -> tuple[Recipe, ...]:
     dims = layout.dims
-    onehot = Spec(dims, "onehot", constant=True) if dims else Spec(dims, "probability", constant=True)
-    labels = Spec(dims[:-1], "index", limit=dims[-1]) if dims else Fixed(1)
+    if not dims:
+        return Spec(dims, "probability", constant=True), Fixed(1)
+    onehot = Spec(dims, "onehot", constant=True)
+    labels = Spec(dims[:-1], "index", limit=dims[-1])
+    either = Spec(dims, "index", limit=2)
     if len(dims) == 1:  # a batch of numbers, each with a label 0 or 1
-        return Spec(dims, "index", limit=2), onehot, labels, Spec(dims, constant=True)
-    return onehot, labels, Spec(dims, constant=True)
-
-
-_Maker = Callable[[Layout], tuple[Recipe, ...]]
-
-
-def _always(*recipes: Recipe) -> _Maker:
-    return lambda _: recipes
-
-
-_CONSTRUCTOR: tuple[tuple[re.Pattern[str], _Maker], ...] = (
-    (
-        _named(
-            "in|n_?in|num_?in|d_?in|dim_?in|fan_?in|inputs?_?(size|dim|dims|units|features|channels|nodes|shape_size)?"
-            "|in_?(features?|size|dims?|units|channels|ch|c|nodes)|n_?(inputs?|features)|num_?(inputs?|features|channels)"
-            "|dims?|d|features|size|d_?model|channels|n_?channels|embed_?dim_?in|c|D"
-        ),
-        lambda layout: (Size(layout.feature), Sizes((layout.feature,))),
-    ),
-    (
-        _named(
-            "out|n_?out|num_?out|d_?out|dim_?out|fan_?out|outputs?_?(size|dim|dims|units|features|channels|nodes)?"
-            "|out_?(features?|size|dims?|units|channels|ch|c|nodes)|n_?(outputs?|units|neurons|hidden|nodes|filters)"
-            "|num_?(outputs?|units|neurons|hiddens?|nodes|filters|classes)|units|neurons|filters|hidden"
-            "|hidden_?(size|dim|units)|embed\\w*|emb_?\\w*|H|M"
-        ),
-        _always(Size("o")),
-    ),
-    (_named("vocab\\w*|num_?embeddings|n_?(vocab|tokens|words)|V"), lambda layout: (Size(layout.feature), Size("v"))),
-    (_named("normalized_?shape|norm_?shape"), lambda layout: (Size(layout.feature), Sizes((layout.feature,)))),
-    (_named("input_?shape|in_?shape|shape"), lambda layout: (Sizes(layout.dims[1:]), Sizes(layout.dims))),
-    (
-        _named(
-            "kernel_?(size|shape|h|w)?|k_?size|k|filter_?(size|shape|h|w)|pool_?(size|shape|h|w)?|f|window_?\\w*|fh|fw"
-        ),
-        _always(Fixed(2), Fixed(3), Fixed((2, 2))),
-    ),
-    (_named("strides?|s|step"), _always(Fixed(1), Fixed(2), Fixed((1, 1)))),
-    (_named("pad|padding|p_?ad\\w*"), _always(Fixed(0), Fixed(1), Fixed((0, 0)), Fixed("valid"))),
-    (_named("groups|dilation|num_?layers|n_?layers|reps|repeats"), _always(Fixed(1), Fixed(2))),
-    (_named("n?_?heads|num_?heads"), _always(Fixed(1), Fixed(2))),
-    (_named("p|rate|drop\\w*|prob|keep_?prob|ratio"), _always(Fixed(0.5))),
-    (_named("alpha|slope|negative_?slope|leak\\w*|lam|lambda_?|delta|temperature|factor|k"), _always(Fixed(0.3))),
-    (_named("eps|epsilon"), _always(Fixed(1e-5))),
-    (_named("momentum|decay"), _always(Fixed(0.9))),
-    (_named("lr|learning_?rate|eta"), _always(Fixed(0.01))),
-    (_named("axis|dim_?axis"), _always(Fixed(-1), Fixed(1), Fixed(0))),
-    (_named("exponent|power|n"), _always(Fixed(2), Fixed(3))),
-    (_named("seed|random_?state"), _always(Fixed(0))),
-    (_named("rng|generator"), lambda _: (Fixed(np.random.default_rng(0)),)),
-    (_named("name|label"), _always(Fixed("layer"))),
-    (_named("act|activation\\w*|nonlinearity"), _always(Fixed("relu"), Fixed(None))),
-    (_named("reduction"), _always(Fixed("mean"))),
-    (_named("train\\w*|is_?train\\w*|training|use_?\\w+|has_?\\w+|with_?\\w+|bias_?flag"), _always(Fixed(True))),
-)
+        return either, onehot, labels, Spec(dims, constant=True)
+    return onehot, labels, Spec(dims, constant=True), either

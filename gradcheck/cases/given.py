@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck.cases.families import is_target
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.subject.calls import describe
-from gradcheck.subject.conventions import Convention
+from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.protocol import Missing, Outputs, Subject
 
 Settings = Mapping[str, Any] | tuple[Any, ...] | None
@@ -71,9 +71,7 @@ def settings_of(settings: Settings) -> dict[str | int, Any]:
     )
 
 
-def given_points(
-    convention: Convention, obj: Any, name: str, cases: Any, shared: Mapping[str | int, Any]
-) -> Iterator[GivenPoint]:
+def given_points(obj: Any, name: str, cases: Any, shared: Mapping[str | int, Any]) -> Iterator[GivenPoint]:
     """Yield the points of ``cases``, each tried once; ``shared`` settings hold for all of them.
 
     Raises
@@ -96,6 +94,7 @@ def given_points(
                 fix="write cases=[(dict(W=W, b=b), (x,)), ...]",
             )
         settings = {**shared, **settings_of(case[0])}
+        convention = convention_of(obj, settings)
         inputs = _named(convention, obj, settings, case[1], name)
         where = f"cases[{position}]: " if len(pairs) > 1 else ""
         yield _tried(GivenPoint(convention, obj, name, settings, inputs), where)

@@ -8,19 +8,15 @@ under test, only chooses between readings that are equally good.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
-from gradcheck.cases.families import (
-    Layout,
-    constructor_recipes,
-    given_layouts,
-    input_recipes,
-    is_target,
-    ranked_layouts,
-)
+from gradcheck.cases.families import Reading, input_recipes, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.plan import Plan
+from gradcheck.cases.settings import constructor_recipes, optional_recipes
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.trial import Bind, Search, with_limits
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
@@ -61,31 +57,54 @@ def infer(
         If nothing runs: says what was tried, and how the last attempt of the likeliest shape failed.
     """
     wanted = _wanted_inputs(forward, signature)
-    open_settings = [
-        p for k, p in enumerate(constructor) if p.required and p.name not in settings and k not in settings
-    ]
+    asked = [p for k, p in enumerate(constructor) if p.name not in settings and k not in settings]
+    required = [p for p in asked if p.required]
     fixed = {key: Fixed(value) for key, value in settings.items()}
     search = Search(bind, source)
-    plan: Plan | None = None
     if signature is not None:
-        plan = search.best(_signed(signature, open_settings, wanted, fixed))
+        plan = search.best(_signed(signature, required, wanted, fixed))
     else:
-        first = wanted[0].name if wanted else ""
-        loss = any(is_target(p.name) for p in wanted)
-        for layout in (*given_layouts(sizes), *ranked_layouts(source, first)):
-            small = layout.degenerate or layout.domain == "index"
-            if search.first is not None and small and not (loss and layout.degenerate):
-                continue  # too small, or without a gradient of the input: a defect would not show there
-            # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
-            sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
-            plan = search.best(_candidates(layout, open_settings, wanted, fixed), sure=sure)
-            if search.clean:
-                break
-        # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
-        plan = plan if search.clean else search.first
+        plan = _searched(search, asked, wanted, fixed, sizes)
     if plan is None:
-        raise _nothing_runs(search, wanted, open_settings, signature)
+        raise _nothing_runs(search, wanted, required, signature)
     return with_limits(bind, plan)
+
+
+def _searched(
+    search: Search,
+    constructor: Sequence[Parameter],
+    wanted: Sequence[Parameter],
+    fixed: Mapping[str | int, Recipe],
+    sizes: Sequence[int],
+) -> Plan | None:
+    """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
+    loss = any(is_target(p.name) for p in wanted)
+    open_settings = [p.name for p in constructor if p.required]
+    indices = any(is_index(p.name) for p in wanted[:1])
+    ranked = ranked_layouts(search.source, [p.name for p in constructor], indices=indices)
+    for layout in (*given_layouts(sizes), *ranked):
+        small = layout.degenerate or layout.domain == "index"
+        if search.first is not None and small and not (loss and layout.degenerate):
+            continue  # too small, or without a gradient of the input: a defect would not show there
+        # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
+        sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
+        for reading in readings([p.name for p in wanted], open_settings):
+            plan = search.best(_candidates(layout, reading, constructor, wanted, fixed), sure=sure)
+            if search.clean:
+                return plan
+    if search.first is not None and wanted and _goes_through(wanted[0].name, search.source):
+        raise UncheckedError(
+            f"forward seems to take a list of arrays ({wanted[0].name}), and backward fits no single array",
+            fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
+        )
+    # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
+    return search.first
+
+
+def _goes_through(name: str, source: str) -> bool:
+    """Whether the source takes an argument for a list: it loops over it, or joins its items."""
+    loops = rf"for\s[\w\s,()]+\sin\s+(enumerate\()?{name}\b(?!\.)|\(\*{name}\b|zip\({name}\b|reduce\([^,]+,\s*{name}\b"
+    return bool(re.search(rf"{loops}|(concatenate|stack)\({name}\b|(?<![.\w])sum\({name}\)", source))
 
 
 def _wanted_inputs(forward: Sequence[Parameter], signature: Signature | None) -> list[Parameter]:
@@ -96,24 +115,54 @@ def _wanted_inputs(forward: Sequence[Parameter], signature: Signature | None) ->
     if any(p.variadic for p in forward):
         count = max((len(signature.inputs) if signature else 2) - len(wanted), 0)
         wanted += [Parameter(f"x{k}", required=True) for k in range(count)]
+    rest = [p for p in positional if p not in wanted]
+    switched = [p for p in rest if p.default is False and is_train_flag(p.name)]
+    if switched:  # what backward relies on is off by default; what stands before it in the call keeps its default
+        wanted += rest[: rest.index(switched[-1]) + 1]
     return wanted
 
 
 def _candidates(
-    layout: Layout, constructor: Sequence[Parameter], forward: Sequence[Parameter], fixed: Mapping[str | int, Recipe]
+    layout: Layout,
+    reading: Reading,
+    constructor: Sequence[Parameter],
+    forward: Sequence[Parameter],
+    fixed: Mapping[str | int, Recipe],
 ) -> Iterator[Plan]:
     """Yield plans for one layout of the first input, those that need the fewest second choices first."""
-    builds = [constructor_recipes(p.name, layout) for p in constructor]
-    calls = [input_recipes(p.name, layout, first=k == 0) for k, p in enumerate(forward)]
-    options = [*builds, *calls]
-    ranks = islice(product(*(range(len(option)) for option in options)), 20_000)
-    for rank in sorted(ranks, key=lambda r: (sum(r), r)):
-        chosen = [option[k] for option, k in zip(options, rank, strict=True)]
-        settings: dict[str | int, Recipe] = {p.name: r for p, r in zip(constructor, chosen, strict=False)}
+    names = [p.name for p in constructor if p.required]
+    builds = {name: constructor_recipes(name, layout, reading, names) for name in names}
+    for p in constructor:
+        if not p.required and (recipes := optional_recipes(p.name, p.default, layout, reading)):
+            builds[p.name] = recipes
+    first = next((k for k, p in enumerate(forward) if not is_target(p.name)), 0)
+    calls = [
+        (Fixed(p.default),)
+        if not p.required and k > 0 and not is_train_flag(p.name)
+        else input_recipes(p.name, layout, reading, first=k == first)
+        for k, p in enumerate(forward)
+    ]
+    for chosen in _fewest_second_choices([*builds.values(), *calls]):
+        settings: dict[str | int, Recipe] = dict(zip(builds, chosen, strict=False))
         inputs = {p.name: recipe for p, recipe in zip(forward, chosen[len(builds) :], strict=True)}
         # An array that both the constructor and forward take is one and the same.
-        settings |= {p.name: inputs[p.name] for p in constructor if p.name in inputs}
+        settings |= {name: inputs[name] for name in names if name in inputs}
         yield Plan({**fixed, **settings}, inputs)
+
+
+def _fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
+    """Yield one of each, in the order of how far down the lists they stand together."""
+
+    def of_rank(rank: int, options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
+        if not options:
+            yield from [()] if rank == 0 else []
+            return
+        for k, recipe in enumerate(options[0][: rank + 1]):
+            for others in of_rank(rank - k, options[1:]):
+                yield recipe, *others
+
+    for rank in range(sum(len(option) - 1 for option in options) + 1):
+        yield from of_rank(rank, options)
 
 
 def _signed(
@@ -137,7 +186,7 @@ def _signed(
     others = [p for p in constructor if p.name not in inputs]
     for arrays in _placements(others, rest):
         free = [p for p in others if p.name not in arrays]
-        options = [(*constructor_recipes(p.name, layout), *_sizes_of(signature)) for p in free]
+        options = [(*constructor_recipes(p.name, layout, Reading()), *_sizes_of(signature)) for p in free]
         for chosen in product(*options):
             settings: dict[str | int, Recipe] = dict(fixed)
             settings.update(arrays)

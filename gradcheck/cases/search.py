@@ -56,11 +56,11 @@ class Points:
             If what was given does not fit together, or no shapes were found that forward takes.
         """
         built = settings_of(settings)
-        convention = convention_of(obj, built)
         if inputs is not None or cases is not None:
             _only_one(inputs=inputs, cases=cases, signature=signature)
-            found = tuple(given_points(convention, obj, name, [(settings, inputs)] if cases is None else cases, built))
-            return cls(name, obj, convention, given=found)
+            found = tuple(given_points(obj, name, [(settings, inputs)] if cases is None else cases, built))
+            return cls(name, obj, found[0].convention, given=found)
+        convention = convention_of(obj, built)
         constructor, forward = convention.interface(obj, built)
         bind = cls(name, obj, convention)._bind
         plan = infer(

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from typing import Any, cast
 
 import numpy as np
 
 from gradcheck.cases.families import domains
 from gradcheck.cases.plan import Plan
-from gradcheck.cases.signature import name_shape
-from gradcheck.cases.values import Domain, Recipe, Spec
+from gradcheck.cases.signature import Dims, name_shape, size_of
+from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
-from gradcheck.subject.protocol import Array, Missing, Subject
+from gradcheck.records import Case
+from gradcheck.subject.protocol import Array, Missing, Pullback, Subject
 
 Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Subject]
 
 _TRIALS = 240  # for each layout; a trial is one construction and a few forwards on arrays of some 50 elements
+_TOGETHER = 12  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
 
 
 class Search:
@@ -57,56 +59,102 @@ class Search:
                 return
 
     def _try(self, plan: Plan) -> tuple[Plan, bool] | None:
-        """Run a plan once; None if forward does not take it, or gives nothing that depends on a real argument."""
+        """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
         case = plan.trial()
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
-            primals = {a.name: np.array(a.value) for a in subject.arguments}
-            outputs, pullback = subject.vjp(primals)
+            outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
             _require_usable(subject, outputs)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self.failure = self.failure or (plan, error)
             return None
-        found = replace(plan, outputs=tuple(name_shape(y.shape, dict(case.sizes)) for y in outputs))
-        guessed = {name for name, r in plan.inputs.items() if isinstance(r, Spec) and r.constant}
-        if guessed and "y" in guessed and any(y.ndim > 1 for y in outputs):
+        other = plan.trial(1)
+        again = outputs_at(self.bind, plan, other)
+        if again is None or len(again) != len(outputs):
+            return None  # it ran by chance: a table that happened to be long enough
+        pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
+        found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
+        if "y" in plan.constants and any(y.ndim > 1 for y in outputs):
             return None  # only a loss has a target called y
+        if plan.constants:
+            return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
+        return found, _fits(subject, outputs, pullback)
+
+    def _with_targets(self, plan: Plan) -> tuple[Plan, bool] | None:
+        """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
+        real = {
+            name: replace(r, domain="real", constant=False) if isinstance(r, Spec) and r.constant else r
+            for name, r in plan.inputs.items()
+        }
+        free = replace(plan, inputs=real)
         try:
-            gradients = pullback(tuple(np.ones_like(y, dtype=np.float64) + 0.5 for y in outputs))
-        except Exception:  # noqa: BLE001 - what backward raises is for the check to judge
-            return found, False
-        clean = not gradients.problems and all(
-            not isinstance(gradients.values.get(a.name), Missing)
-            and np.shape(cast(Any, gradients.values.get(a.name))) == a.value.shape
-            for a in subject.arguments
-            if a.differentiable
-        )
-        return found, clean
+            subject = self.bind(*free.realise(free.trial()), free.constants)
+            outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
+            return (free, True) if _is_usable(outputs) and _fits(subject, outputs, pullback) else None
+        except Exception:  # noqa: BLE001 - targets are not just any reals
+            return None
+
+
+def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> bool:
+    """Whether backward gives a gradient of the right shape for every argument that is owed one."""
+    try:
+        gradients = pullback(tuple(np.ones_like(y, dtype=np.float64) + 0.5 for y in outputs))
+    except Exception:  # noqa: BLE001 - what backward raises is for the check to judge
+        return False
+    return not gradients.problems and all(
+        not isinstance(gradients.values.get(a.name), Missing)
+        and np.shape(cast(Any, gradients.values.get(a.name))) == a.value.shape
+        for a in subject.arguments
+        if a.differentiable
+    )
 
 
 def with_limits(bind: Bind, plan: Plan) -> Plan:
-    """Find the smallest size that each dimension takes, the others being as in the trial."""
-    trial = plan.trial()
-    limits: dict[str, int] = {}
-    for name, usual in trial.sizes:
-        for size in range(1, usual):
-            if _runs(bind, plan, {**dict(trial.sizes), name: size}):
-                limits[name] = size
-                break
-        else:
-            limits[name] = usual
-    return replace(plan, limits=limits)
+    """Find the values that each choice takes, and the smallest size of each dimension, the others as in the trial."""
+    usual = dict(plan.trial().sizes)
+    for name, values in plan.choices.items():
+        taken = (values[0], *(v for v in values[1:] if _runs(bind, plan, {**usual, name: v})))
+        recipes = {k: Choice(name, taken) if r == Choice(name, values) else r for k, r in plan.settings.items()}
+        plan = replace(plan, settings=recipes)
+    choices = plan.choices
+    together = [dict(zip(choices, chosen, strict=True)) for chosen in islice(product(*choices.values()), _TOGETHER)]
+
+    def smallest(name: str) -> int:
+        for size in range(1, usual[name]):
+            if all(_runs(bind, plan, {**usual, **chosen, name: size}) for chosen in together):
+                return size
+        return usual[name]
+
+    return replace(plan, limits={name: smallest(name) for name in usual if name not in choices})
 
 
-def _runs(bind: Bind, plan: Plan, sizes: Mapping[str, int]) -> bool:
+def outputs_at(bind: Bind, plan: Plan, case: Case) -> Sequence[Array] | None:
+    """Return what forward gives at a case, or None if it raises or gives nothing usable."""
     try:
-        settings, inputs = plan.realise(plan.case(sizes, 0))
+        settings, inputs = plan.realise(case)
         subject = bind(settings, inputs, plan.constants)
         outputs, _ = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
     except Exception:  # noqa: BLE001 - whatever the layer raises means: it does not take this size
-        return False
-    return _is_usable(outputs)
+        return None
+    return outputs if _is_usable(outputs) else None
+
+
+def _runs(bind: Bind, plan: Plan, sizes: Mapping[str, int]) -> bool:
+    return outputs_at(bind, plan, plan.case(sizes, 0)) is not None
+
+
+def _named(outputs: Sequence[Array], plan: Plan, case: Case) -> list[Dims]:
+    sizes = dict(case.sizes)
+    dims = {str(dim): size_of(dim, sizes) for dim in (*sizes, *plan.dims) if dim not in plan.choices}
+    return [name_shape(y.shape, dims) for y in outputs]
+
+
+def _agreed(first: Dims, second: Dims) -> Dims:
+    """Keep what two runs say alike of an output's shape; a size that follows from others gets a name of its own."""
+    if len(first) != len(second):
+        return first
+    return tuple(a if a == b else f"d{k}" for k, (a, b) in enumerate(zip(first, second, strict=True)))
 
 
 def _alike(a: Plan, b: Plan) -> bool:

@@ -35,7 +35,9 @@ def read_gradients(returned: object, inputs: Sequence[Argument], parameters: Seq
     learnt = [p for p in parameters if p.differentiable and p.name not in named]
     layouts = [layout for layout in (owed, inputs, [*inputs, *learnt], [*owed, *learnt]) if len(layout) == len(items)]
     if layouts:
-        layout = max(layouts, key=lambda layout: sum(map(_fits, layout, items)))  # the first of equally good ones
+        layout = max(
+            layouts, key=lambda layout: (sum(map(_fits, layout, items)), sum(a.differentiable for a in layout))
+        )
         return Gradients({a.name: g for a, g in zip(layout, items, strict=True) if a.differentiable} | named)
     values = {a.name: g for a, g in zip(owed, items, strict=False)} | named
     names = ", ".join(a.name for a in owed)

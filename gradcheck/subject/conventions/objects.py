@@ -254,6 +254,8 @@ class LayerSubject:
         for argument in self.arguments:
             if argument.differentiable and values.get(argument.name) is None:
                 left = left_behind(layer, argument.name, homes.get(argument.name))
+                if argument.name in values and isinstance(left, Missing):
+                    left = Missing(f"backward returned None for {argument.name}")
                 if argument.name in values or not gradients.problems or not isinstance(left, Missing):
                     values[argument.name] = left  # else it is said already: too few gradients came back
         if not call.takes_cotangent:
