@@ -6,12 +6,13 @@ the story of one layer.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradcheck import __version__
 from gradcheck.cases.search import Settings
-from gradcheck.errors import GradientError
+from gradcheck.errors import GradientError, UsageError
 from gradcheck.examine import Request, examine
 from gradcheck.records import Report
 from gradcheck.subject.discover import Found, discover, nothing_found, of_object
@@ -69,6 +70,7 @@ def check(
     >>> report.verdict, report.findings[0].rule
     ('fail', 'GC101')
     """
+    seed = _seed(seed)
     request = Request(inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case)
     return Report(seed, (examine(of_object(subject), request, strict=True),), __version__)
 
@@ -117,3 +119,14 @@ def check_targets(
             raise nothing_found(target)
         found += layers
     return Report(seed, tuple(examine(layer, request) for layer in found), __version__)
+
+
+def _seed(seed: int) -> int:
+    """Return the seed as a Python int: reports hold nothing else."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise UsageError(f"the seed is {seed!r}, expected a whole number, 0 or more", fix="write seed=0")
+    return number

@@ -66,11 +66,18 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
                 raise
             reason = f"gradcheck itself failed: {type(error).__name__}: {error}"
             return replace(blank, reason=reason, fix="report it as a bug of gradcheck, with the layer")
-        findings = tuple(diagnose(found.obj, points, *entry) for entry in tally.findings.values())
+        findings = tuple(_explained(found.obj, points, *entry) for entry in tally.findings.values())
     for finding in findings:  # a difference that a stabilising constant explains limits what was resolved
         if finding.rule == "GC101" and finding.level == "warning" and finding.analytic and finding.numeric:
             tally.resolution[str(finding.argument)] = abs(finding.analytic / finding.numeric - 1.0)
     return tally.summary(blank, findings)
+
+
+def _explained(obj: Any, points: Points, finding: Finding, case: Case, evidence: Evidence) -> Finding:
+    try:
+        return diagnose(obj, points, finding, case, evidence)
+    except Exception:  # noqa: BLE001 - a finding stands without its explanation; the layer is run again for that
+        return replace(finding, case=str(case))
 
 
 @dataclass
@@ -158,17 +165,10 @@ class _Tally:
             return None
         self.forwards += evidence.forwards
         self.backwards += evidence.backwards
-        if not evidence.deterministic:
-            raise UncheckedError(
-                "forward is random: two runs at the same point with the same global seeds give different outputs",
-                fix="let the layer take a seed or generator, so that it draws the same each time it is built",
-            )
-        if not evidence.owed:
-            raise UncheckedError(
-                "no argument is real, so there is no gradient to check",
-                fix="give floating-point inputs, for example x.astype(float)",
-            )
-        return evidence
+        obstacle = _obstacle(evidence)
+        if obstacle is not None and not self.cases:
+            raise obstacle
+        return evidence if obstacle is None else None
 
     def _subject(self, case: Case) -> Subject:
         """Return the layer at a case: building it runs the user's code, which may refuse the case."""
@@ -178,3 +178,18 @@ class _Tally:
             raise
         except Exception as error:
             raise NotComparableError(f"the layer raised {type(error).__name__}: {error}") from error
+
+
+def _obstacle(evidence: Evidence) -> UncheckedError | None:
+    """Return why nothing can be said at a case whatever backward does, or None."""
+    if not evidence.deterministic:
+        return UncheckedError(
+            "forward is random: two runs at the same point with the same global seeds give different outputs",
+            fix="let the layer take a seed or generator, so that it draws the same each time it is built",
+        )
+    if not evidence.owed:
+        return UncheckedError(
+            "no argument is real, so there is no gradient to check",
+            fix="give floating-point inputs, for example x.astype(float)",
+        )
+    return None

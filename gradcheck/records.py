@@ -80,6 +80,8 @@ class Case:
         UsageError
             If a word is not ``name=integer``, a name comes twice, or a size is negative.
         """
+        if not isinstance(text, str):
+            raise UsageError(f"the case is {text!r}, expected text", fix='write it as printed: case="n=2 i=3 seed=0"')
         values: dict[str, int] = {}
         for word in shlex.split(text.replace(",", " ")):
             name, equals, number = word.partition("=")

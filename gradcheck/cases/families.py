@@ -46,6 +46,7 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
     match_of: tuple[tuple[object, Callable[[], tuple[Recipe, ...]]], ...] = (
         (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout)),
         (is_train_flag(name), lambda: (Fixed(True),)),
+        (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
         (is_index(name), lambda: _indices(layout)),
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
@@ -110,7 +111,7 @@ def _named(pattern: str) -> re.Pattern[str]:
 
 
 _TARGET = _named("t|ts|targets?|labels?|y_?true|true|truth|ground_truth|y_?target|teacher|one_?hot|gt")
-_INDEX = _named("i?ids?|idxs?|index|indexes|indices|tokens?|words?|sequence|contexts?")
+_INDEX = _named("i?ids?|idxs?|index|indexes|indices|tokens?|words?|sequence|contexts")
 _PROBABILITY = _named("y_?pred|y_?hat|yhat|p|ps|probs?|probabilities|pred|preds|predictions?|predicted|output|a|y|x")
 _STATE = _named("(h|c|s|hx|cx|hidden|state|cell)s?(_?(prev|0|t|init|in|state))*|prev_?(h|c|s|hidden|state|cell)")
 _HIDDEN_WEIGHT = _named("w_?h_?h?\\d?|w_hidden|w_rec|u|weight_hh|recurrent_(kernel|weights?)")
@@ -122,7 +123,14 @@ _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|offset")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
 _AXIS = _named("axis|dim")
-_QUERY, _KEY, _VALUE = _named("q|query|queries"), _named("k|keys?"), _named("v|values?")
+_KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values?")
+
+# The dicts of options of the cs231n course: bn_param, conv_param, pool_param, dropout_param.
+_OPTIONS = _named("\\w+_params?")
+_COURSE_OPTIONS = tuple(
+    Fixed({"mode": "train", "p": 0.7, "seed": 0, "stride": stride, "pad": pad, "pool_height": 2, "pool_width": 3})
+    for stride, pad in ((2, 1), (1, 1), (1, 0))
+)
 
 
 def _weights(layout: Layout) -> tuple[Recipe, ...]:

@@ -225,6 +225,12 @@ def _nothing_runs(
         return UsageError(
             f"forward({names}) does not run with the signature {str(signature)!r}{tried}", fix="check the signature"
         )
+    hook = re.search(r"def (build|initialize|init_params|init_weights|set_input_shape)\(", search.source)
+    if hook:
+        return UncheckedError(
+            f"found no shapes that forward({names}) takes{tried}",
+            fix=f"give a layer that is ready: layer.{hook[1]}(...), then gradcheck.check(layer)",
+        )
     build = "".join(f"{p.name}=..., " for p in constructor).rstrip(", ")
     hint = (
         f"settings=dict({build}), inputs=({names}{',' * (len(forward) == 1)})" if constructor else f"inputs=({names},)"

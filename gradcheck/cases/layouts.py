@@ -43,12 +43,16 @@ LAYOUTS = (
     Layout(("c", "h", "w"), "c"),
     Layout(("n", "c", "2*h", "2*w"), "c"),  # windows that must fill the image
     Layout(("n", "2*h", "2*w", "c"), "c"),
+    Layout(("n", "4*c", "h", "w"), "4*c"),  # channels that become pixels
+    Layout(("n", "2*i"), "2*i"),  # features in two halves
     Layout(("i",), "i", degenerate=True),
+    Layout(("i", "i"), "i", degenerate=True),  # square: only what refuses all else
     Layout(("i", 1), "i", degenerate=True),
     Layout((), 1, degenerate=True),
 )
 
 _DIVIDED = re.compile(r"^_?(?:n?_?|num_?)(?:heads?|groups?|experts?)$", re.IGNORECASE)
+_AXIS = re.compile(r"^_?(?:axis|dim_?axis)$", re.IGNORECASE)
 
 
 def ranked_layouts(source: str, settings: Sequence[str], *, indices: bool) -> tuple[Layout, ...]:
@@ -59,13 +63,15 @@ def ranked_layouts(source: str, settings: Sequence[str], *, indices: bool) -> tu
     source : str
         The layer's source: what it unpacks from ``.shape`` tells the rank.
     settings : sequence of str
-        Names of constructor arguments: with heads or groups, the features are tried as a multiple of two first.
+        Names of constructor arguments: with heads or groups, the features are tried as a multiple of two first, and
+        with an axis, three dimensions.
     indices : bool
         Whether the name of the first input says that it holds indices.
     """
     ranks = [line.count(",") + 1 for line in re.findall(r"^\s*([\w\s,()_]+?)\s*=\s*[\w.]+\.shape\s*$", source, re.M)]
     ranks += [match.count(",") + 1 for match in re.findall(r"transpose\(\(?\s*([\d\s,]+)\)", source)]
     ranks += [4] if "im2col" in source else []
+    ranks += [3] if any(map(_AXIS.match, settings)) else []  # of two axes, each is the other's only neighbour
     wanted = max((rank for rank in ranks if rank in (3, 4)), default=2)
     indices = indices or "np.add.at" in source
     divided = any(map(_DIVIDED.match, settings))

@@ -38,7 +38,7 @@ def optional_recipes(name: str, default: object, layout: Layout, reading: Readin
     if isinstance(default, bool) or not isinstance(default, int):
         return ()
     if _VARIED.match(name):
-        others = (1, 2) if default else (0, 1)
+        others = (0, 1, 2) if _PADDING.match(name) else (1, 2)
         return (Choice(name, (default, *(value for value in others if value != default))),)
     if default > _LARGE and any(pattern.match(name) for pattern in (_IN, _OUT, _VOCABULARY)):
         return (*constructor_recipes(name, layout, reading), Fixed(default))
@@ -81,6 +81,15 @@ def _shape(_: str, layout: Layout) -> tuple[Recipe, ...]:
     return Sizes(layout.dims[1:]), Sizes(layout.dims)
 
 
+def _chain(name: str, layout: Layout) -> tuple[Recipe, ...]:
+    inner = Sizes(("o", "p"))
+    return (inner,) if name.startswith("hidden") else (Sizes((layout.feature, "o", "p")), inner)
+
+
+def _axis(name: str, layout: Layout) -> tuple[Recipe, ...]:
+    return Choice(name, (1, 0, *range(2, len(layout.dims)))), Fixed(-1), Fixed(1), Fixed(0)
+
+
 def _axes(_: str, layout: Layout) -> tuple[Recipe, ...]:
     rank = len(layout.dims)
     return Fixed((*range(1, rank), 0)), Fixed((0, *range(2, rank), 1))
@@ -99,10 +108,12 @@ _OUT = _named(
     "|num_?(outputs?|units|neurons|nodes|filters|classes)|units|neurons|filters|m"
 )
 _VOCABULARY = _named("vocab\\w*|num_?embeddings|n_?(vocab|tokens|words)|v")
+_PADDING = _named("pad|padding")
 _VARIED = _named("strides?|pad|padding|dilation")
 _CONSTANT = "alpha|slope|negative_?slope|leak\\w*|lam|lambda_?|delta|temperature|factor|k"
 
 _FAMILIES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
+    (_named("(layers?|hidden|net\\w*)_?(sizes|dims|dimensions|units)|sizes|dimensions|architecture"), _chain),
     (_IN, _feature),
     (_STATE_SIZE, _always(Size("o"))),
     (_OUT, _always(Size("o"))),
@@ -129,7 +140,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
     (_named("eps|epsilon"), _always(Fixed(1e-5))),
     (_named("momentum|decay"), _always(Fixed(0.9))),
     (_named("lr|learning_?rate|eta"), _always(Fixed(0.01))),
-    (_named("axis|dim_?axis"), _chosen(1, 0, otherwise=(Fixed(-1),))),
+    (_named("axis|dim_?axis"), _axis),
     (_named("axes|perm\\w*"), _axes),
     (_named("exponent|power|n"), _chosen(3, 2)),
     (_named("seed|random_?state"), _always(Fixed(0))),

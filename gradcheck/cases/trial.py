@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from gradcheck.cases.families import domains
+from gradcheck.cases.families import domains, is_index, is_target
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
@@ -75,8 +75,8 @@ class Search:
             return None  # it ran by chance: a table that happened to be long enough
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if "y" in plan.constants and any(y.ndim > 1 for y in outputs):
-            return None  # only a loss has a target called y
+        if _excused(plan) and any(y.ndim > 1 for y in outputs):
+            return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
         return found, _fits(subject, outputs, pullback)
@@ -155,6 +155,17 @@ def _agreed(first: Dims, second: Dims) -> Dims:
     if len(first) != len(second):
         return first
     return tuple(a if a == b else f"d{k}" for k, (a, b) in enumerate(zip(first, second, strict=True)))
+
+
+def _excused(plan: Plan) -> list[str]:
+    """Return the inputs beyond the first that owe no gradient in this plan, though their names do not say why."""
+    return [
+        name
+        for name, recipe in list(plan.inputs.items())[1:]
+        if isinstance(recipe, Spec)
+        and (recipe.constant or recipe.domain in {"index", "onehot"})
+        and not (is_target(name) or is_index(name))
+    ]
 
 
 def _alike(a: Plan, b: Plan) -> bool:
