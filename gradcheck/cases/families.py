@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gradcheck.cases.layouts import Layout
-from gradcheck.cases.signature import times
+from gradcheck.cases.signature import Dims, times
 from gradcheck.cases.values import Domain, Fixed, Recipe, Spec
 
 
@@ -22,19 +22,20 @@ class Reading:
 
     ``gates``: the arrays are those of a recurrent cell, whose weights are so many times as wide as its state (4 for an
     LSTM, 3 for a GRU); 0 if they are taken one by one. ``letters``: the inputs are simply a, b, c or x, y, z, and ``b``
-    is no bias.
+    is no bias. ``out``: the dimension of the output, where the constructor is told its size; targets may have it too.
     """
 
     gates: int = 0
     letters: bool = False
+    out: str = ""
 
 
-def readings(inputs: Collection[str], settings: Collection[str]) -> tuple[Reading, ...]:
+def readings(inputs: Collection[str], settings: Collection[str], out: str = "") -> tuple[Reading, ...]:
     """Return the readings of a layer's argument names, the likeliest first."""
     letters = not any(_WEIGHT.match(name) for name in (*inputs, *settings)) and bool({"a", "c", "y"} & {*inputs})
-    alone = Reading(letters=letters)
+    alone = Reading(letters=letters, out=out)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
-        return Reading(1), Reading(4), Reading(3), alone
+        return Reading(1, out=out), Reading(4, out=out), Reading(3, out=out), alone
     return (alone,)
 
 
@@ -44,7 +45,7 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         return (layout.spec,)
     array = () if reading.letters else array_recipes(name, layout, reading)
     match_of: tuple[tuple[object, Callable[[], tuple[Recipe, ...]]], ...] = (
-        (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout)),
+        (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout, reading)),
         (is_train_flag(name), lambda: (Fixed(True),)),
         (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
@@ -52,7 +53,7 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
         (array, lambda: array),
     )
-    return next((recipes() for matches, recipes in match_of if matches), _operands(name, layout))
+    return next((recipes() for matches, recipes in match_of if matches), _operands(name, layout, reading))
 
 
 def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
@@ -84,6 +85,12 @@ def is_target(name: str) -> bool:
 def is_index(name: str) -> bool:
     """Whether the name alone says that an input holds whole numbers that point into a table."""
     return bool(_INDEX.match(name))
+
+
+def is_telling(name: str) -> bool:
+    """Whether the name says what shape is meant: then backward has no say in it."""
+    patterns = (_TARGET, _INDEX, _STATE, _WEIGHT, _HIDDEN_WEIGHT, _BIAS, _SCALE)
+    return any(pattern.match(name) for pattern in patterns)
 
 
 def is_train_flag(name: str) -> bool:
@@ -120,7 +127,7 @@ _WEIGHT = _named(
     "|embeddings?|table|recurrent_(kernel|weights?)"
 )
 _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
-_SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|offset")
+_SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|std|offset")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
 _AXIS = _named("axis|dim")
 _KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values?")
@@ -165,7 +172,7 @@ def _states(layout: Layout) -> tuple[Recipe, ...]:
     return Spec((batch, "o")), *same, layout.spec, Spec((layout.dims[1], "o"))
 
 
-def _operands(name: str, layout: Layout) -> tuple[Recipe, ...]:
+def _operands(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
     """Return what a second input may be that no name says anything about: alike, a factor of a product, a weight."""
     f, lead = layout.feature, layout.dims[:-2]
     if len(layout.dims) > 2 and _KEY.match(name):
@@ -174,16 +181,21 @@ def _operands(name: str, layout: Layout) -> tuple[Recipe, ...]:
         return Spec((*lead, "s", "o")), layout.spec
     factor = (Spec((*lead, f, "o")),) if lead else ()
     less = tuple(Spec(layout.dims[:k]) for k in range(len(layout.dims) - 1, 0, -1)) if lead else ()
-    return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout)
+    return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout, reading)
 
 
-def _targets(layout: Layout) -> tuple[Recipe, ...]:
+def _targets(layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
     dims = layout.dims
     if not dims:
         return Spec(dims, "probability", constant=True), Fixed(1)
-    onehot = Spec(dims, "onehot", constant=True)
-    labels = Spec(dims[:-1], "index", limit=dims[-1])
     either = Spec(dims, "index", limit=2)
     if len(dims) == 1:  # a batch of numbers, each with a label 0 or 1
-        return either, onehot, labels, Spec(dims, constant=True)
-    return onehot, labels, Spec(dims, constant=True), either
+        return either, *_classes(dims), Spec(dims, constant=True)
+    told = (*dims[:-1], reading.out) if layout.domain == "real" else (*dims, reading.out)
+    outer = _classes(told) if reading.out and not layout.batch_last else ()
+    return *_classes(dims), Spec(dims, constant=True), *outer, either
+
+
+def _classes(dims: Dims) -> tuple[Recipe, ...]:
+    """Return classes as one-hot rows, and as labels."""
+    return Spec(dims, "onehot", constant=True), Spec(dims[:-1], "index", limit=dims[-1])

@@ -16,7 +16,7 @@ from typing import Any
 from gradcheck.cases.families import Reading, input_recipes, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.plan import Plan
-from gradcheck.cases.settings import constructor_recipes, optional_recipes
+from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.trial import Bind, Search, with_limits
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
@@ -79,26 +79,50 @@ def _searched(
 ) -> Plan | None:
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
     loss = any(is_target(p.name) for p in wanted)
+    names = [p.name for p in constructor]
     open_settings = [p.name for p in constructor if p.required]
-    indices = any(is_index(p.name) for p in wanted[:1])
-    ranked = ranked_layouts(search.source, [p.name for p in constructor], indices=indices)
+    ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in wanted[:1]))
+    likely = [*given_layouts(sizes), ranked[0]]
     for layout in (*given_layouts(sizes), *ranked):
         small = layout.degenerate or layout.domain == "index"
         if search.first is not None and small and not (loss and layout.degenerate):
             continue  # too small, or without a gradient of the input: a defect would not show there
         # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
         sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
-        for reading in readings([p.name for p in wanted], open_settings):
-            plan = search.best(_candidates(layout, reading, constructor, wanted, fixed), sure=sure)
+        for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
+            plan = search.best(
+                _candidates(layout, reading, constructor, wanted, fixed), sure=sure, likely=layout in likely
+            )
             if search.clean:
                 return plan
-    if search.first is not None and wanted and _goes_through(wanted[0].name, search.source):
-        raise UncheckedError(
-            f"forward seems to take a list of arrays ({wanted[0].name}), and backward fits no single array",
-            fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
-        )
+    if search.first is not None:
+        _believe(search, wanted)
     # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
     return search.first
+
+
+def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
+    """Refuse shapes that forward takes, but that neither backward nor the names bear out: they may not be meant."""
+    first = wanted[0].name if wanted else ""
+    show = ", ".join(p.name for p in wanted)
+    if _goes_through(first, search.source):
+        raise UncheckedError(
+            f"forward seems to take a list of arrays ({first}), and backward fits no single array",
+            fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
+        )
+    backward = re.search(r"def (backward|bprop|backward_pass)\(self,\s*(\w+),\s*(\w+)", search.source)
+    if backward and is_target(backward[3]) and any(p.name == backward[3] for p in wanted):
+        raise UncheckedError(
+            f"{backward[1]}({backward[2]}, {backward[3]}) takes the target again, and does not take the gradient of "
+            f"forward's output: {backward[2]} may be meant to be {first}",
+            fix=f"check it as a pair of functions: gradcheck.check((forward, vjp), inputs=({show}))",
+        )
+    if not search.believed and search.first is not None:
+        raise UncheckedError(
+            f"forward({show}) takes {search.first.signature}, but backward does not fit that, and other shapes may be "
+            f"meant",
+            fix=f"show the right ones: gradcheck.check(..., inputs=({show}{',' * (len(wanted) == 1)}))",
+        )
 
 
 def _goes_through(name: str, source: str) -> bool:

@@ -46,10 +46,13 @@ LAYOUTS = (
     Layout(("n", "4*c", "h", "w"), "4*c"),  # channels that become pixels
     Layout(("n", "2*i"), "2*i"),  # features in two halves
     Layout(("i",), "i", degenerate=True),
-    Layout(("i", "i"), "i", degenerate=True),  # square: only what refuses all else
     Layout(("i", 1), "i", degenerate=True),
     Layout((), 1, degenerate=True),
 )
+
+# A matrix by itself, where the source speaks of what only square ones have.
+_SQUARE = Layout(("i", "i"), "i", degenerate=True)
+_MATRICES = re.compile(r"linalg|trace\(|eye\(|shape\[0\] [!=]= \w+\.shape\[1\]")
 
 _DIVIDED = re.compile(r"^_?(?:n?_?|num_?)(?:heads?|groups?|experts?)$", re.IGNORECASE)
 _AXIS = re.compile(r"^_?(?:axis|dim_?axis)$", re.IGNORECASE)
@@ -79,9 +82,11 @@ def ranked_layouts(source: str, settings: Sequence[str], *, indices: bool) -> tu
     def order(item: tuple[int, Layout]) -> tuple[bool, bool, bool, int]:
         position, layout = item
         is_index = layout.domain == "index"
-        return layout.degenerate, indices != is_index, len(layout.dims) != wanted and not is_index, position
+        other_rank = len(layout.dims) != wanted and not is_index and not layout.degenerate
+        return layout.degenerate, indices != is_index, other_rank, position
 
-    ordered = [layout for _, layout in sorted(enumerate(LAYOUTS), key=order)]
+    layouts = (*LAYOUTS, _SQUARE) if _MATRICES.search(source) else LAYOUTS
+    ordered = [layout for _, layout in sorted(enumerate(layouts), key=order)]
     return tuple(found for layout in ordered for found in ((_even(layout), layout) if divided else (layout,)))
 
 

@@ -30,6 +30,13 @@ def constructor_recipes(
     return array or (Size(layout.feature), Spec((layout.feature,)), Fixed(2), Fixed(0.5), Size("o"), layout.spec)
 
 
+def output_dim(names: Collection[str]) -> str:
+    """Return the dimension that the constructor's names give to the output; empty if they speak of none."""
+    if not any(_OUT.match(name) and not _STATE_SIZE.match(name) for name in names):
+        return "v" if any(_VOCABULARY.match(name) for name in names) else ""
+    return "p" if any(_STATE_SIZE.match(name) for name in names) else "o"
+
+
 def optional_recipes(name: str, default: object, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
     """Return what to try for a constructor argument that has a default; empty if the default will do.
 
@@ -40,8 +47,8 @@ def optional_recipes(name: str, default: object, layout: Layout, reading: Readin
     if _VARIED.match(name):
         others = (0, 1, 2) if _PADDING.match(name) else (1, 2)
         return (Choice(name, (default, *(value for value in others if value != default))),)
-    if default > _LARGE and any(pattern.match(name) for pattern in (_IN, _OUT, _VOCABULARY)):
-        return (*constructor_recipes(name, layout, reading), Fixed(default))
+    if default > _LARGE and any(pattern.match(name) for pattern in _SIZES):
+        return constructor_recipes(name, layout, reading)
     return ()
 
 
@@ -108,6 +115,8 @@ _OUT = _named(
     "|num_?(outputs?|units|neurons|nodes|filters|classes)|units|neurons|filters|m"
 )
 _VOCABULARY = _named("vocab\\w*|num_?embeddings|n_?(vocab|tokens|words)|v")
+_EMBEDDED = _named("embed\\w*|emb_?\\w*|word_?vec\\w*")
+_SIZES = (_IN, _STATE_SIZE, _OUT, _VOCABULARY, _EMBEDDED)
 _PADDING = _named("pad|padding")
 _VARIED = _named("strides?|pad|padding|dilation")
 _CONSTANT = "alpha|slope|negative_?slope|leak\\w*|lam|lambda_?|delta|temperature|factor|k"
@@ -118,7 +127,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
     (_STATE_SIZE, _always(Size("o"))),
     (_OUT, _always(Size("o"))),
     (_VOCABULARY, _table),
-    (_named("embed\\w*|emb_?\\w*|word_?vec\\w*"), _embedded),
+    (_EMBEDDED, _embedded),
     (_named("normalized_?shape|norm_?shape"), _feature),
     (_named("input_?shape|in_?shape|shape"), _shape),
     (_named("max_?len\\w*|seq_?len\\w*|time_?steps?|n_?steps|block_?size|T"), _steps),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from gradcheck.cases.families import domains, is_index, is_target
+from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
@@ -17,39 +17,52 @@ from gradcheck.errors import UsageError
 from gradcheck.records import Case
 from gradcheck.subject.protocol import Array, Missing, Pullback, Subject
 
+Fit = Literal["all", "first", "none"]
 Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Subject]
 
 _TRIALS = 240  # for each layout; a trial is one construction and a few forwards on arrays of some 50 elements
+_BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
 _TOGETHER = 12  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
 
 
 class Search:
-    """Tries plans and remembers the first that runs, and how the first one failed."""
+    """Tries plans and remembers the likeliest that runs, and how the first one failed.
+
+    ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
+    """
 
     def __init__(self, bind: Bind, source: str) -> None:
         self.bind, self.source = bind, source
         self.first: Plan | None = None
-        self.clean = False
+        self.clean = self.believed = False
         self.failure: tuple[Plan, Exception] | None = None
+        self._left = _BUDGET
 
-    def best(self, plans: Iterator[Plan], *, sure: bool = False) -> Plan | None:
-        """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs."""
-        runs: Plan | None = None
-        for plan in islice(plans, _TRIALS):
+    def best(self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True) -> Plan | None:
+        """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs.
+
+        What only forward takes is believed where the layout is ``likely``, or where backward gives the first input's
+        gradient in its shape.
+        """
+        runs: tuple[Plan, Fit] | None = None
+        for plan in islice(plans, max(min(_TRIALS, self._left), 0)):
             for variant in self._in_domains(plan):
+                self._left -= 1
                 outcome = self._try(variant)
                 if outcome is None:
                     continue
-                found, clean = outcome
-                if clean and (runs is None or _alike(runs, found)):
+                found, fit = outcome
+                if fit == "all" and (runs is None or _alike(runs[0], found)):
                     self.clean = True
                     return found
-                runs = runs or found
+                runs = runs or outcome
                 break
-        if sure:
+        if sure or runs is None:
             return None
-        self.first = self.first or runs
-        return runs
+        believed = likely or runs[1] == "first"
+        if self.first is None or (believed and not self.believed):
+            self.first, self.believed = runs[0], believed
+        return runs[0]
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
@@ -58,7 +71,7 @@ class Search:
             if not any(isinstance(r, Spec) and r.domain == "real" and not r.constant for r in plan.inputs.values()):
                 return
 
-    def _try(self, plan: Plan) -> tuple[Plan, bool] | None:
+    def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
         case = plan.trial()
         try:
@@ -81,7 +94,7 @@ class Search:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
         return found, _fits(subject, outputs, pullback)
 
-    def _with_targets(self, plan: Plan) -> tuple[Plan, bool] | None:
+    def _with_targets(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
         real = {
             name: replace(r, domain="real", constant=False) if isinstance(r, Spec) and r.constant else r
@@ -91,23 +104,27 @@ class Search:
         try:
             subject = self.bind(*free.realise(free.trial()), free.constants)
             outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
-            return (free, True) if _is_usable(outputs) and _fits(subject, outputs, pullback) else None
         except Exception:  # noqa: BLE001 - targets are not just any reals
             return None
+        fits = _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
+        return (free, "all") if fits else None
 
 
-def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> bool:
-    """Whether backward gives a gradient of the right shape for every argument that is owed one."""
+def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> Fit:
+    """Whether backward gives gradients of the right shapes: all that are owed, the first one, or not even that."""
     try:
         gradients = pullback(tuple(np.ones_like(y, dtype=np.float64) + 0.5 for y in outputs))
     except Exception:  # noqa: BLE001 - what backward raises is for the check to judge
-        return False
-    return not gradients.problems and all(
-        not isinstance(gradients.values.get(a.name), Missing)
-        and np.shape(cast(Any, gradients.values.get(a.name))) == a.value.shape
-        for a in subject.arguments
-        if a.differentiable
-    )
+        return "none"
+    found = [gradients.values.get(a.name) for a in subject.arguments if a.differentiable]
+    shapes = [a.value.shape for a in subject.arguments if a.differentiable]
+    fits = [
+        g is not None and not isinstance(g, Missing) and np.shape(cast(Any, g)) == shape
+        for g, shape in zip(found, shapes, strict=True)
+    ]
+    if all(fits) and not gradients.problems:
+        return "all"
+    return "first" if fits[0] else "none"
 
 
 def with_limits(bind: Bind, plan: Plan) -> Plan:
@@ -169,9 +186,16 @@ def _excused(plan: Plan) -> list[str]:
 
 
 def _alike(a: Plan, b: Plan) -> bool:
-    """Whether two plans differ only in what backward may decide: (o) or (1,o), a target or not, a setting."""
-    pairs = zip((*a.inputs.values(), *a.settings.values()), (*b.inputs.values(), *b.settings.values()), strict=True)
-    return all(_shape(r) == _shape(s) or (isinstance(s, Spec) and s.constant) for r, s in pairs)
+    """Whether two plans differ only in what backward may decide.
+
+    That is (o) or (1,o), a target or not, a setting, and the shape of an operand whose name says nothing about it.
+    """
+    first = next(iter(a.inputs), "")
+    said = [name == first or is_telling(name) for name in b.inputs] + [True] * len(b.settings)
+    return all(
+        _shape(r) == _shape(s) or (isinstance(s, Spec) and s.constant) or not telling
+        for r, s, telling in zip(a.recipes, b.recipes, said, strict=True)
+    )
 
 
 def _shape(recipe: Recipe) -> list[str | int] | None:
