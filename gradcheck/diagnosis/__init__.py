@@ -36,7 +36,7 @@ def diagnose(obj: Any, points: Points, finding: Finding, case: Case, evidence: E
         if constant is not None:
             finding = replace(finding, level="warning")
             lines.append(
-                f"off by no more than the constant {constant:g} in forward, which backward leaves out, explains"
+                f"no more off than the constant {constant:g} in forward explains, which backward leaves out"
             )
         elif finding.rule == "GC101" and fresh:
             lines += recognise(fresh)

@@ -17,6 +17,7 @@ _AMPLIFIED = 1e4  # log(y + eps) is off by eps / y, and probabilities of 1e-4 ar
 _HARMLESS = 1e-3
 _MOST = 0.6  # of the samples; at some of them a probability may be as small as the constant itself
 _ANYWHERE = 0.1
+_DEPTH = 3  # a layer calls a layer that calls a function
 
 
 def stabiliser(obj: Any, samples: Sequence[Sample]) -> float | None:
@@ -42,24 +43,23 @@ def _difference(sample: Sample) -> float:
 
 
 def _constants(function: Any) -> set[float]:
-    """Return the small literals in a function and in the functions that it calls by name."""
-    found: set[float] = set()
-    for node in _trees(function):
-        for part in ast.walk(node):
-            if isinstance(part, ast.Constant) and isinstance(part.value, float) and 0.0 < part.value <= _LARGEST:
-                found.add(part.value)
-    return found
+    """Return the small literals in a function and in the functions and layers that it calls by name."""
+    return {
+        part.value
+        for tree in _trees(function, _DEPTH)
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Constant) and isinstance(part.value, float) and 0.0 < part.value <= _LARGEST
+    }
 
 
-def _trees(function: Any) -> Iterator[ast.AST]:
-    node = definition(function) if callable(function) else None
+def _trees(function: Any, depth: int) -> Iterator[ast.AST]:
+    node = definition(function) if callable(function) and depth > 0 else None
     if node is None:
         return
     yield node
     names = getattr(inspect.unwrap(function), "__globals__", {})
     for called in {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}:
         inner = names.get(called)
+        inner = getattr(inner, "forward", None) if inspect.isclass(inner) else inner
         if inspect.isfunction(inner) and inner is not function:
-            tree = definition(inner)
-            if tree is not None:
-                yield tree
+            yield from _trees(inner, depth - 1)
