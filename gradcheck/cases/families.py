@@ -22,7 +22,8 @@ class Reading:
 
     ``gates``: the arrays are those of a recurrent cell, whose weights are so many times as wide as its state (4 for an
     LSTM, 3 for a GRU); 0 if they are taken one by one. ``letters``: the inputs are simply a, b, c or x, y, z, and ``b``
-    is no bias. ``out``: the dimension of the output, where the constructor is told its size; targets may have it too.
+    is no bias, or q, k, v, and ``v`` is no weight. ``out``: the dimension of the output, where the constructor is told
+    its size; targets may have it too.
     """
 
     gates: int = 0
@@ -32,8 +33,9 @@ class Reading:
 
 def readings(inputs: Collection[str], settings: Collection[str], out: str = "") -> tuple[Reading, ...]:
     """Return the readings of a layer's argument names, the likeliest first."""
-    letters = not any(_WEIGHT.match(name) for name in (*inputs, *settings)) and bool({"a", "c", "y"} & {*inputs})
-    alone = Reading(letters=letters, out=out)
+    weights = any(_WEIGHT.match(name) for name in (*inputs, *settings))
+    attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
+    alone = Reading(letters=attention or (not weights and bool({"a", "c", "y"} & {*inputs})), out=out)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
         return Reading(1, out=out), Reading(4, out=out), Reading(3, out=out), alone
     return (alone,)

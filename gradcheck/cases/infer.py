@@ -18,7 +18,7 @@ from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
 from gradcheck.cases.signature import Signature, format_dims
-from gradcheck.cases.trial import Bind, Search, with_limits
+from gradcheck.cases.trial import TRIALS, Bind, Search, with_limits
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.subject.calls import Parameter
@@ -83,7 +83,7 @@ def _searched(
     open_settings = [p.name for p in constructor if p.required]
     ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in wanted[:1]))
     likely = [*given_layouts(sizes), ranked[0]]
-    for layout in (*given_layouts(sizes), *ranked):
+    for trials, layout in product(TRIALS, (*given_layouts(sizes), *ranked)):
         small = layout.degenerate or layout.domain == "index"
         if search.first is not None and small and not (loss and layout.degenerate):
             continue  # too small, or without a gradient of the input: a defect would not show there
@@ -91,7 +91,10 @@ def _searched(
         sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
         for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
             plan = search.best(
-                _candidates(layout, reading, constructor, wanted, fixed), sure=sure, likely=layout in likely
+                _candidates(layout, reading, constructor, wanted, fixed),
+                sure=sure,
+                likely=layout in likely,
+                trials=trials,
             )
             if search.clean:
                 return plan
@@ -265,9 +268,16 @@ def _nothing_runs(
 
 
 def source_of(obj: object) -> str:
-    """Return the source of a layer, empty where there is none to be had."""
-    parts = obj if isinstance(obj, tuple) else (obj if inspect.isclass(obj) or inspect.isfunction(obj) else type(obj),)
+    """Return the source of a layer, with that of the classes it derives from; empty where there is none to be had."""
+    parts: list[object] = []
+    for part in obj if isinstance(obj, tuple) else (obj,):
+        kind = part if inspect.isclass(part) else type(part)
+        parts += [part] if inspect.isroutine(part) else kind.__mro__
+    return "\n".join(map(_source, parts))
+
+
+def _source(part: Any) -> str:
     try:
-        return "\n".join(inspect.getsource(part) for part in parts)
-    except (OSError, TypeError):
+        return inspect.getsource(part)
+    except (OSError, TypeError):  # built in, or made up while running
         return ""

@@ -20,9 +20,11 @@ from gradcheck.subject.protocol import Array, Missing, Pullback, Subject
 Fit = Literal["all", "first", "none"]
 Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Subject]
 
-_TRIALS = 240  # for each layout; a trial is one construction and a few forwards on arrays of some 50 elements
+# For each layout, first of all and then again; a trial is one construction and a few forwards on some 50 elements.
+TRIALS = (16, 240)
 _BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
-_TOGETHER = 12  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
+_NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
+_TOGETHER = 16  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
 
 
 class Search:
@@ -36,19 +38,24 @@ class Search:
         self.first: Plan | None = None
         self.clean = self.believed = False
         self.failure: tuple[Plan, Exception] | None = None
+        self._error: Exception | None = None
         self._left = _BUDGET
 
-    def best(self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True) -> Plan | None:
+    def best(
+        self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True, trials: int = TRIALS[-1]
+    ) -> Plan | None:
         """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs.
 
         What only forward takes is believed where the layout is ``likely``, or where backward gives the first input's
         gradient in its shape.
         """
         runs: tuple[Plan, Fit] | None = None
-        for plan in islice(plans, max(min(_TRIALS, self._left), 0)):
+        for plan in islice(plans, max(min(trials, self._left), 0)):
             for variant in self._in_domains(plan):
                 self._left -= 1
                 outcome = self._try(variant)
+                if outcome is None and isinstance(self._error, _NOT_A_DOMAIN):
+                    break
                 if outcome is None:
                     continue
                 found, fit = outcome
@@ -73,13 +80,14 @@ class Search:
 
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
-        case = plan.trial()
+        case, self._error = plan.trial(), None
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
             outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
             _require_usable(subject, outputs)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
+            self._error = error
             self.failure = self.failure or (plan, error)
             return None
         other = plan.trial(1)
@@ -135,7 +143,8 @@ def with_limits(bind: Bind, plan: Plan) -> Plan:
         recipes = {k: Choice(name, taken) if r == Choice(name, values) else r for k, r in plan.settings.items()}
         plan = replace(plan, settings=recipes)
     choices = plan.choices
-    together = [dict(zip(choices, chosen, strict=True)) for chosen in islice(product(*choices.values()), _TOGETHER)]
+    extremes = islice(product(*({min(values), max(values)} for values in choices.values())), _TOGETHER)
+    together = [dict(zip(choices, chosen, strict=True)) for chosen in extremes]
 
     def smallest(name: str) -> int:
         for size in range(1, usual[name]):

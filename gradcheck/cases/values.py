@@ -121,4 +121,4 @@ def realise(recipe: Recipe, rng: np.random.Generator, sizes: Mapping[str, int]) 
         return sizes[recipe.name]
     if isinstance(recipe, Sizes):
         return shape_of(recipe.dims, sizes)
-    return recipe.value
+    return dict(recipe.value) if isinstance(recipe.value, dict) else recipe.value  # layers keep statistics in dicts

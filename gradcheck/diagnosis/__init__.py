@@ -35,9 +35,7 @@ def diagnose(obj: Any, points: Points, finding: Finding, case: Case, evidence: E
         constant = stabiliser(obj, fresh) if finding.rule == "GC101" else None
         if constant is not None:
             finding = replace(finding, level="warning")
-            lines.append(
-                f"no more off than the constant {constant:g} in forward explains, which backward leaves out"
-            )
+            lines.append(f"no more off than the constant {constant:g} in forward explains, which backward leaves out")
         elif finding.rule == "GC101" and fresh:
             lines += recognise(fresh)
         formula = None if constant is not None else find_formula(fresh)
