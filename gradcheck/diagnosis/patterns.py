@@ -43,10 +43,11 @@ def _factor(mine: Sequence[tuple[Sample, Array]]) -> str:
         return ""
     known = [float(r) for r in ratios if r is not None]
     if np.ptp(known) <= 1e-6 * abs(known[0]):
-        return f"{_nice(known[0])}"
+        # Within what differences can tell of 1, the error is of another kind.
+        return _nice(known[0]) if abs(known[0] - 1.0) > 1e-6 else ""
     for name in mine[0][0].sizes:
         sizes = [s.sizes[name] for s, _ in mine]
-        if len(set(sizes)) > 1:
+        if len(set(sizes)) > 1 and min(sizes) > 0:
             for label, values in ((name, sizes), (f"1/{name}", [1 / k for k in sizes])):
                 if np.allclose(known, values, rtol=1e-6):
                     return f"{label} (the size of a dimension)"

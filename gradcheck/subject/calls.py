@@ -296,5 +296,5 @@ def gradient_names(name: str) -> tuple[str, ...]:
     for word in [low, *sorted(same - {low})]:
         spellings += [f"d{word}", f"d_{word}", f"{word}_grad", f"grad_{word}", f"{word}grad", f"grad{word}"]
         spellings += [f"{word}_gradient", f"gradient_{word}", f"{word}_grads", f"grads_{word}", f"delta_{word}"]
-        spellings += [f"d{word}_", f"dl_d{word}", f"dldd{word}", f"g{word}", f"g_{word}"]
+        spellings += [f"d{word}_", f"dl_d{word}", f"dld{word}", f"g{word}", f"g_{word}"]
     return tuple(spellings)
