@@ -16,7 +16,7 @@ from gradcheck.cases.families import is_target
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.subject.calls import describe
 from gradcheck.subject.conventions import Convention, convention_of
-from gradcheck.subject.protocol import Missing, Outputs, Subject
+from gradcheck.subject.protocol import Missing, Outputs, Subject, point_of
 
 Settings = Mapping[str, Any] | tuple[Any, ...] | None
 
@@ -205,7 +205,7 @@ def _value(label: str, value: Any) -> Any:
 
 
 def _run(subject: Subject) -> Any:
-    return subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
+    return subject.vjp(point_of(subject.arguments))
 
 
 def _index(where: np.ndarray[Any, Any]) -> list[int]:

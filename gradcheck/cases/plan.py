@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.cases.signature import Dims, Signature, names_in, size_of
-from gradcheck.cases.values import Choice, Fixed, Recipe, Spec, dims_of, realise, stream
+from gradcheck.cases.values import Choice, Recipe, Spec, dims_of, realise, stream
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
 
@@ -142,13 +142,6 @@ class Plan:
         for combination in combinations[:tries]:
             if sum(combination) < sum(sizes.values()):
                 yield self.case(dict(zip(self.names, combination, strict=True)), 0)
-
-
-def fixed_plan(settings: Mapping[str | int, Any], inputs: Mapping[str, Any]) -> Plan:
-    """Return the plan of a point that the user gave: everything is what it is."""
-    return Plan(
-        {key: Fixed(value) for key, value in settings.items()}, {name: Fixed(value) for name, value in inputs.items()}
-    )
 
 
 def shapes_of(values: Mapping[str, Any]) -> tuple[Dims, ...]:

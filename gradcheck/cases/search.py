@@ -19,7 +19,7 @@ from gradcheck.errors import UsageError
 from gradcheck.records import Case
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
-from gradcheck.subject.protocol import Argument, Subject
+from gradcheck.subject.protocol import Argument, Subject, point_of
 
 __all__ = ["Points", "Settings"]
 
@@ -169,7 +169,7 @@ def _jittered(subject: Subject, seed: int, drawn: set[str]) -> Subject:
     if all(a is b for a, b in zip(arguments, subject.arguments, strict=True)):
         return subject
     try:
-        outputs, _ = subject.vjp({a.name: np.array(a.value) for a in arguments})
+        outputs, _ = subject.vjp(point_of(arguments))
     except Exception:  # noqa: BLE001 - a layer that refuses other parameters is checked at its own
         return subject
     if all(bool(np.all(np.isfinite(y))) for y in outputs):

@@ -15,7 +15,7 @@ from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
-from gradcheck.subject.protocol import Array, Missing, Pullback, Subject
+from gradcheck.subject.protocol import Array, Missing, Pullback, Subject, point_of
 
 Fit = Literal["all", "first", "none"]
 Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Subject]
@@ -84,7 +84,7 @@ class Search:
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
-            outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
+            outputs, pullback = subject.vjp(point_of(subject.arguments))
             _require_usable(subject, outputs)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
@@ -111,7 +111,7 @@ class Search:
         free = replace(plan, inputs=real)
         try:
             subject = self.bind(*free.realise(free.trial()), free.constants)
-            outputs, pullback = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
+            outputs, pullback = subject.vjp(point_of(subject.arguments))
         except Exception:  # noqa: BLE001 - targets are not just any reals
             return None
         fits = _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
@@ -160,7 +160,7 @@ def outputs_at(bind: Bind, plan: Plan, case: Case) -> Sequence[Array] | None:
     try:
         settings, inputs = plan.realise(case)
         subject = bind(settings, inputs, plan.constants)
-        outputs, _ = subject.vjp({a.name: np.array(a.value) for a in subject.arguments})
+        outputs, _ = subject.vjp(point_of(subject.arguments))
     except Exception:  # noqa: BLE001 - whatever the layer raises means: it does not take this size
         return None
     return outputs if _is_usable(outputs) else None
@@ -235,7 +235,7 @@ def _depends(subject: Subject, outputs: Sequence[Array]) -> bool:
     """Whether some output changes with some real argument."""
     for argument in subject.arguments:
         if argument.differentiable:
-            primals = {a.name: np.array(a.value) for a in subject.arguments}
+            primals = point_of(subject.arguments)
             primals[argument.name] = primals[argument.name] * 1.25 + 0.01
             moved, _ = subject.vjp(primals)
             if any(y.shape != z.shape or not np.array_equal(y, z) for y, z in zip(outputs, moved, strict=True)):

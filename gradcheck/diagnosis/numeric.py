@@ -9,8 +9,8 @@ import numpy as np
 
 from gradcheck.cases.search import Points
 from gradcheck.errors import UsageError
-from gradcheck.rules.evidence import as_real, draw_cotangents, point_of
-from gradcheck.subject.protocol import Array, Missing, Outputs, Subject
+from gradcheck.rules.evidence import as_real, draw_cotangents
+from gradcheck.subject.protocol import Array, Missing, Outputs, Subject, point_of
 
 _ELEMENTS = 64  # a gradient of more elements is not needed to recognise a formula
 _CLOSE = 1e-6  # relative to the largest element: differences of step 1e-3 and order 4 are good to some 1e-10
@@ -54,7 +54,7 @@ def samples(points: Points, argument: str, count: int, seed: int) -> Iterator[Sa
 
 def sample_at(subject: Subject, sizes: Mapping[str, int], argument: str, seed: int) -> Sample | None:
     """Return the sample at a point, or None where the layer does not run or has nothing to show there."""
-    primals = point_of(subject)
+    primals = point_of(subject.arguments)
     if argument not in primals or not 0 < primals[argument].size <= _ELEMENTS:
         return None
     try:
@@ -67,13 +67,13 @@ def sample_at(subject: Subject, sizes: Mapping[str, int], argument: str, seed: i
         return None
     if not np.all(np.isfinite(numeric)) or not np.any(numeric):
         return None
-    return Sample(subject, sizes, argument, point_of(subject), outputs, cotangents, numeric)
+    return Sample(subject, sizes, argument, point_of(subject.arguments), outputs, cotangents, numeric)
 
 
 def analytic(sample: Sample) -> Mapping[str, Array]:
     """Return the gradients that backward gives at a sample, those of them that are real arrays."""
     try:
-        _, pullback = sample.subject.vjp(point_of(sample.subject))
+        _, pullback = sample.subject.vjp(point_of(sample.subject.arguments))
         values = pullback(tuple(w.copy() for w in sample.cotangents)).values
     except Exception:  # noqa: BLE001 - it raises here: nothing to recognise
         return {}
@@ -92,11 +92,11 @@ def _differences(subject: Subject, argument: str, cotangents: Outputs) -> Array:
 
     (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12 h; Fornberg 1988, Math. Comp. 51, table 1.
     """
-    x = point_of(subject)[argument].astype(np.float64)
+    x = point_of(subject.arguments)[argument].astype(np.float64)
     h = 1e-3
 
     def f(element: tuple[int, ...], step: float) -> float:
-        primals = point_of(subject)
+        primals = point_of(subject.arguments)
         moved = x.copy()
         moved[element] += step
         primals[argument] = moved

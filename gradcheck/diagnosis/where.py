@@ -9,9 +9,9 @@ from typing import Any
 
 from gradcheck.diagnosis.watch import first_write
 from gradcheck.records import Finding, Location
-from gradcheck.rules.evidence import Evidence, point_of
+from gradcheck.rules.evidence import Evidence
 from gradcheck.subject.calls import gradient_names
-from gradcheck.subject.protocol import Array
+from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import blame, definition, location, location_of
 
 
@@ -28,7 +28,7 @@ def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
 
 def _writer(finding: Finding, evidence: Evidence) -> Location | None:
     """Run the layer once more and watch the array that was overwritten."""
-    primals = point_of(evidence.subject)
+    primals = point_of(evidence.subject.arguments)
     cotangents = tuple(w.copy() for w in evidence.cotangents)
     watched: list[Array] = list(cotangents) if finding.argument == "dout" else [primals[str(finding.argument)]]
     if finding.rule == "GC203":

@@ -1,6 +1,6 @@
 """Run a layer at one case and write down how it behaved: the evidence that all rules share.
 
-A case costs, for a layer that passes: 2 forwards and 6 backwards for the contracts (purity, repeatability, linearity),
+A case costs, for a layer that passes: 2 forwards and 7 backwards for the contracts (purity, repeatability, linearity),
 and 3 forwards and 1 backward for the numeric comparison, whatever the number of elements.
 """
 
@@ -16,7 +16,17 @@ from gradcheck.cases.values import stream
 from gradcheck.derivative.function import Comparison
 from gradcheck.errors import UsageError
 from gradcheck.rules.numeric import Arrays, compare_gradients
-from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback, Subject
+from gradcheck.subject.protocol import (
+    Argument,
+    Array,
+    Gradients,
+    Missing,
+    Outputs,
+    Primals,
+    Pullback,
+    Subject,
+    point_of,
+)
 
 # Powers of two scale floating-point numbers exactly, so a linear backward scales exactly too: what is left is only
 # what the backward rounds. 2**10 takes a cotangent beyond any clipping in use, 2**-10 below any dead zone.
@@ -89,14 +99,14 @@ def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> 
         If forward raises, or gives something that is not finite: then there is nothing to say about backward here.
     """
     counted = _Counted(subject)
-    primals = point_of(subject)
+    primals = point_of(subject.arguments)
     try:
         outputs, pullback = counted.vjp(primals)
     except UsageError:
         raise
     except Exception as error:
         raise NotComparableError(f"forward raised {type(error).__name__}: {error}") from error
-    overwrites = [Overwrite("forward", name) for name in _changed(primals, point_of(subject))]
+    overwrites = [Overwrite("forward", name) for name in _changed(primals, point_of(subject.arguments))]
     outputs = tuple(np.array(y) for y in outputs)
     if not all(np.issubdtype(y.dtype, np.floating) and bool(np.all(np.isfinite(y))) for y in outputs):
         raise NotComparableError("the output of forward is not real, or not finite")
@@ -118,7 +128,7 @@ def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> 
     )  # fmt: skip
     try:
         linearity = _linearity(runs, arrays, cotangents, seed)
-        outputs_again, _ = counted.vjp(point_of(subject))
+        outputs_again, _ = counted.vjp(point_of(subject.arguments))
         if not _same_outputs(outputs, outputs_again):
             return replace(evidence, deterministic=False, **counted.calls)
         compared = {name: g for name, g in arrays.items() if name not in left_out}
@@ -126,11 +136,6 @@ def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> 
     except _BackwardRaised as raised:  # it took one cotangent, and raises for another
         return replace(evidence, raised=raised.error, **counted.calls)
     return replace(evidence, linearity=linearity, comparisons=comparisons, **counted.calls)
-
-
-def point_of(subject: Subject) -> dict[str, Array]:
-    """Return fresh copies of the subject's arguments, the layer's to keep or to spoil."""
-    return {a.name: np.array(a.value) for a in subject.arguments}
 
 
 def draw_cotangents(outputs: Outputs, seed: int, name: str) -> Outputs:
@@ -182,7 +187,7 @@ class _Runs:
         self._counted, self._pullback = counted, pullback
 
     def __call__(self, cotangents: Outputs) -> Arrays:
-        pullback = self._pullback or self._counted.vjp(point_of(self._counted.subject))[1]
+        pullback = self._pullback or self._counted.vjp(point_of(self._counted.subject.arguments))[1]
         return _well_formed(self._counted.subject, pullback(cotangents))
 
 

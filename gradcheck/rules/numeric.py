@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck.cases.values import stream
 from gradcheck.derivative import compare
 from gradcheck.derivative.function import Block, Comparison, FlatPullback, Function, Vector
-from gradcheck.subject.protocol import Argument, Array, Outputs, Primals
+from gradcheck.subject.protocol import Argument, Array, Outputs, Primals, point_of
 
 Arrays = Mapping[str, Array]
 Run = Callable[[Primals], tuple[Outputs, Callable[[Outputs], Arrays]]]
@@ -42,7 +42,7 @@ def compare_gradients(
         blocks.append(Block(argument.name, start, start + argument.value.size, argument.value.dtype))
 
     def vjp(x: Vector) -> tuple[Vector, FlatPullback]:
-        primals = {a.name: np.array(a.value) for a in arguments}
+        primals = point_of(arguments)
         for argument, block in zip(chosen, blocks, strict=True):
             primals[argument.name] = x[block.where].astype(block.dtype).reshape(argument.value.shape)
         ys, pullback = run(primals)

@@ -7,7 +7,7 @@ Nothing that imports this module knows how the layer is spelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -44,6 +44,11 @@ class Argument:
     def differentiable(self) -> bool:
         """Whether a gradient is owed: integers, booleans and declared constants (a loss's targets) have none."""
         return not self.constant and bool(np.issubdtype(self.value.dtype, np.floating))
+
+
+def point_of(arguments: Iterable[Argument]) -> dict[str, Array]:
+    """Return fresh copies of the arguments' values, a layer's to keep or to spoil."""
+    return {argument.name: np.array(argument.value) for argument in arguments}
 
 
 @dataclass(frozen=True, slots=True)

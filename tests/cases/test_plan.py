@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.cases.plan import Plan, fixed_plan
+from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import size_of
 from gradcheck.cases.values import Choice, Fixed, Size, Spec
 from gradcheck.errors import UsageError
@@ -100,9 +100,9 @@ class TestSmaller:
         assert {dict(c.sizes)["pad"] for c in plan.smaller(case, 32)} == {0, 2}
 
 
-def test_what_the_user_gave_is_taken_as_it_is():
+def test_what_is_fixed_is_taken_as_it_is():
     x = np.ones(3)
-    plan = fixed_plan({"k": 2}, {"x": x})
+    plan = Plan({"k": Fixed(2)}, {"x": Fixed(x)})
     settings, inputs = plan.realise(Case())
     assert settings == {"k": 2}
     assert inputs["x"] is x

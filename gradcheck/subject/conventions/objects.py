@@ -41,7 +41,7 @@ from gradcheck.subject.parameters import (
     left_behind,
     overlap,
 )
-from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback
+from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs, Primals, Pullback, point_of
 from gradcheck.subject.world import reseed
 
 NAME = "layer object"
@@ -222,7 +222,7 @@ class LayerSubject:
         arrays = [kept.value for kept, _ in made]
         if not any(overlap(a, b) for k, a in enumerate(arrays) for b in arrays[:k]):
             return made
-        primals = {a.name: np.array(a.value) for a in self.arguments}
+        primals = point_of(self.arguments)
         with contextlib.suppress(Exception):
             outputs, pullback = self._run(layer, primals)
             pullback(tuple(map(np.ones_like, outputs)))
