@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradcheck import __version__
+from gradcheck.cases.profile import profile_of
 from gradcheck.cases.search import Settings
 from gradcheck.errors import GradientError, UsageError
 from gradcheck.examine import Request, examine
@@ -27,6 +28,7 @@ def check(
     signature: str | None = None,
     seed: int = 0,
     case: str | None = None,
+    profile: str = "default",
 ) -> Report:
     """Check the hand-written backward of a layer.
 
@@ -49,6 +51,8 @@ def check(
         Of all draws.
     case : str, optional
         One printed case, to be replayed alone.
+    profile : {"quick", "default", "thorough"}
+        How many cases to try, and how many of them to compare element by element (see `gradcheck.cases.profile`).
 
     Returns
     -------
@@ -71,7 +75,9 @@ def check(
     ('fail', 'GC101')
     """
     seed = _seed(seed)
-    request = Request(inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case)
+    request = Request(
+        inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case, profile=profile
+    )
     return Report(seed, (examine(of_object(subject), request, strict=True),), __version__)
 
 
@@ -98,7 +104,12 @@ def assert_gradients(subject: Any, **options: Any) -> Report:
 
 
 def check_targets(
-    targets: Sequence[str], *, seed: int = 0, case: str | None = None, signature: str | None = None
+    targets: Sequence[str],
+    *,
+    seed: int = 0,
+    case: str | None = None,
+    signature: str | None = None,
+    profile: str = "default",
 ) -> Report:
     """Check every layer found in files, directories, notebooks and modules.
 
@@ -111,7 +122,8 @@ def check_targets(
     UsageError
         If a target does not exist, is none of these, or has no layer in it.
     """
-    request = Request(signature=signature, seed=seed, case=case)
+    profile_of(profile)
+    request = Request(signature=signature, seed=seed, case=case, profile=profile)
     found: list[Found] = []
     for target in targets:
         layers = discover(target)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -55,6 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every draw.")
 @click.option("--case", metavar='"n=2 i=2 seed=0"', help="Check one case only, as a report printed it.")
 @click.option("--signature", metavar='"(n,i),(i,o)->(n,o)"', help="Shapes of the inputs and outputs.")
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "default", "thorough"]),
+    default="default",
+    show_default=True,
+    help="How many cases, and how many compared element by element.",
+)
 @click.option("--strict", is_flag=True, help="Fail if a layer could not be checked.")
 @click.version_option(__version__, "--version", prog_name="gradcheck", message="%(prog)s %(version)s")
 def check_command(
@@ -65,6 +72,7 @@ def check_command(
     seed: int,
     case: str | None,
     signature: str | None,
+    profile: str,
     strict: bool,
 ) -> int:
     """Check the hand-written backward of every layer in TARGET.
@@ -77,8 +85,10 @@ def check_command(
     if output is not None and not output.absolute().parent.is_dir():
         raise UsageError(f"cannot write {output}: there is no such directory", fix="make it, or name another file")
 
-    report = _check(targets, seed=seed, case=case, signature=signature)
-    repeat = partial(repeat_command, options=() if signature is None else ("--signature", signature))
+    report = _check(targets, seed=seed, case=case, signature=signature, profile=profile)
+    given = {"--signature": signature, "--profile": None if profile == "default" else profile}
+    options = [word for name, value in given.items() if value is not None for word in (name, value)]
+    repeat = partial(repeat_command, options=options)
     if form == "text":
         color = output is None and text.wants_color(sys.stdout)
         rendered = text.render(report, color=color, repeat=repeat)
@@ -125,13 +135,13 @@ def _command(arguments: Sequence[str]) -> click.Command:
     return click.Group("gradcheck", commands={first: subcommand})
 
 
-def _check(targets: Sequence[str], *, seed: int, case: str | None, signature: str | None) -> Report:
+def _check(targets: Sequence[str], **options: Any) -> Report:
     """Run the engine; the layers can neither print into the report nor end the run as if all had passed."""
     from gradcheck.api import check_targets  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
 
     with _no_terminal():
         try:
-            return check_targets(targets, seed=seed, case=case, signature=signature)
+            return check_targets(targets, **options)
         except SystemExit as error:
             raise UsageError(
                 f"the checked code called sys.exit({error.code!r})",

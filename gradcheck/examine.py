@@ -6,6 +6,9 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from gradcheck.cases.profile import Profile, profile_of
 from gradcheck.cases.search import Points, Settings
 from gradcheck.diagnosis import diagnose
 from gradcheck.errors import UncheckedError, UsageError
@@ -17,6 +20,7 @@ from gradcheck.subject.protocol import Subject
 from gradcheck.subject.world import quiet_world
 
 _SHRINKS = 32  # smaller cases tried for each finding
+_SMALL = 16  # stencils for each argument of these, and of a case that is repeated
 _NUMERIC = frozenset({"GC101", "GC301", "GC401"})  # rules that ask whether the gradient is lost in rounding
 
 
@@ -30,6 +34,7 @@ class Request:
     signature: str | None = None
     seed: int = 0
     case: str | None = None
+    profile: str = "default"
 
 
 def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectReport:
@@ -45,6 +50,7 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     blank = SubjectReport(found.name, found.target, "unchecked")
     if found.reason is not None:
         return replace(blank, reason=found.reason, fix=found.fix)
+    profile = profile_of(request.profile)
     with quiet_world():
         try:
             points = Points.of(
@@ -52,10 +58,12 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
                 inputs=request.inputs, settings=request.settings, cases=request.cases, signature=request.signature,
             )  # fmt: skip
             blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
-            tally = _Tally(points)
-            for case in [Case.parse(request.case)] if request.case else points.sweep(request.seed):
-                tally.look(case)
-            if not request.case:
+            tally = _Tally(points, profile)
+            if request.case:
+                tally.look(Case.parse(request.case), tally.stencils_if_small)
+            else:
+                for number, case in enumerate(points.sweep(request.seed, profile)):
+                    tally.look(case, profile.stencils if number < profile.complete else 0)
                 tally.shrink()
         except UsageError as error:
             if strict and not isinstance(error, UncheckedError):
@@ -85,19 +93,28 @@ class _Tally:
     """What the cases of one layer have shown so far."""
 
     points: Points
+    profile: Profile
     cases: int = 0
     forwards: int = 0
     backwards: int = 0
     rules: set[str] = field(default_factory=set)
     resolution: dict[str, float] = field(default_factory=dict)
+    element_resolution: dict[str, float] = field(default_factory=dict)
+    complete: set[str] = field(default_factory=set)
+    set_aside: int = 0
     undecided: dict[str, str] = field(default_factory=dict)
     findings: dict[tuple[str, str | None], tuple[Finding, Case, Evidence]] = field(default_factory=dict)
     skipped: str = ""
 
-    def look(self, case: Case) -> None:
+    @property
+    def stencils_if_small(self) -> int:
+        """What to spend on each argument of a small case: what is wrong with a single element must show there."""
+        return max(self.profile.stencils, _SMALL)
+
+    def look(self, case: Case, stencils: int) -> None:
         """Gather the evidence of a case and enter its findings, and what its passes resolved."""
         wrong = {str(argument) for rule, argument in self.findings if rule == "GC101"}
-        evidence = self._gather(case, left_out=wrong)
+        evidence = self._gather(case, left_out=wrong, stencils=stencils)
         if evidence is None:
             return
         self.cases += 1
@@ -108,9 +125,12 @@ class _Tally:
             comparison = evidence.comparisons.get(argument.name)
             if comparison is None:
                 continue
+            self.set_aside += comparison.set_aside
             if comparison.verdict == "pass":
-                best = self.resolution.get(argument.name, float("inf"))
-                self.resolution[argument.name] = min(best, comparison.resolution)
+                name = argument.name
+                self.resolution[name] = min(self.resolution.get(name, np.inf), comparison.resolution)
+                self.element_resolution[name] = min(self.element_resolution.get(name, np.inf), comparison.element)
+                self.complete |= {name} if comparison.complete else set()
             else:
                 self.undecided.setdefault(argument.name, comparison.reason or comparison.verdict)
 
@@ -119,7 +139,7 @@ class _Tally:
         for key, (_, case, first) in list(self.findings.items()):
             others = {a.name for a in first.subject.arguments} - ({key[1]} if key[0] in _NUMERIC else set())
             for smaller in self.points.smaller(case, _SHRINKS):
-                evidence = self._gather(smaller, left_out=others)
+                evidence = self._gather(smaller, left_out=others, stencils=self.stencils_if_small)
                 found = {(f.rule, f.argument): f for f in findings_of(evidence)} if evidence is not None else {}
                 if evidence is not None and key in found:
                     self.findings[key] = found[key], smaller, evidence
@@ -150,16 +170,19 @@ class _Tally:
             forwards=self.forwards,
             backwards=self.backwards,
             resolution=self.resolution,
+            element_resolution=self.element_resolution,
+            complete=tuple(name for name in self.resolution if name in self.complete),
+            set_aside=self.set_aside,
             reason=reason,
             fix=fix,
             rules=tuple(sorted(self.rules)),
             findings=findings,
         )
 
-    def _gather(self, case: Case, *, left_out: Set[str]) -> Evidence | None:
+    def _gather(self, case: Case, *, left_out: Set[str], stencils: int) -> Evidence | None:
         """Return the evidence of a case and count its calls; None where the case shows nothing."""
         try:
-            evidence = gather(self._subject(case), case.seed, left_out=left_out)
+            evidence = gather(self._subject(case), case.seed, left_out=left_out, stencils=stencils)
         except NotComparableError as error:
             self.skipped = self.skipped or str(error)
             return None

@@ -6,7 +6,6 @@ nothing here knows how a layer is spelled or how a derivative is taken.
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from gradcheck.errors import UsageError
+from gradcheck.rounding import cut, digits_apart, short
 
 Verdict = Literal["pass", "fail", "inconclusive", "unchecked"]
 Level = Literal["error", "warning", "off"]
@@ -141,6 +141,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ``findings`` entry of the JSON report."""
+        digits = digits_apart(self.analytic, self.numeric)
         return {
             "rule": self.rule,
             "level": self.level,
@@ -148,9 +149,9 @@ class Finding:
             "message": self.message,
             "location": None if self.location is None else self.location.to_dict(),
             "case": self.case,
-            "analytic": _number(self.analytic),
-            "numeric": _number(self.numeric),
-            "error_bar": _number(self.error_bar),
+            "analytic": cut(self.analytic, digits),
+            "numeric": cut(self.numeric, digits),
+            "error_bar": short(self.error_bar),
             "index": None if self.index is None else list(self.index),
             "diagnosis": list(self.diagnosis),
             "formula": self.formula,
@@ -171,7 +172,14 @@ class SubjectReport:
         How many points were checked, and how many calls of the layer that took (those that found out its shapes and
         parameters left out).
     resolution : mapping of str to float
-        Per argument, the smallest relative error that the check would have caught.
+        Per argument, the smallest relative error of the whole gradient that the check would have caught.
+    element_resolution : mapping of str to float
+        Likewise of a single element: of the worst where all were compared one by one, else of one of typical size.
+    complete : tuple of str
+        The arguments whose elements were all compared one by one, in one case at least; the others were compared along
+        directions only.
+    set_aside : int
+        How many outputs lay on a kink and were left out of the comparisons, over all cases.
     reason : str or None
         Why it is unchecked or inconclusive; with ``fix``, the line that would mend it.
     rules : tuple of str
@@ -187,6 +195,9 @@ class SubjectReport:
     forwards: int = 0
     backwards: int = 0
     resolution: Mapping[str, float] = field(default_factory=dict)
+    element_resolution: Mapping[str, float] = field(default_factory=dict)
+    complete: tuple[str, ...] = ()
+    set_aside: int = 0
     reason: str | None = None
     fix: str | None = None
     rules: tuple[str, ...] = ()
@@ -203,7 +214,10 @@ class SubjectReport:
             "cases": self.cases,
             "forwards": self.forwards,
             "backwards": self.backwards,
-            "resolution": {name: _number(value) for name, value in self.resolution.items()},
+            "resolution": {name: short(value) for name, value in self.resolution.items()},
+            "element_resolution": {name: short(value) for name, value in self.element_resolution.items()},
+            "complete": list(self.complete),
+            "set_aside": self.set_aside,
             "reason": self.reason,
             "fix": self.fix,
             "rules": list(self.rules),
@@ -267,8 +281,3 @@ class Report:
 
 # A run in which one layer passed and another could not be checked is a pass (``--strict`` says otherwise).
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "pass", "inconclusive", "unchecked")
-
-
-def _number(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity: a non-finite number becomes null, and the message says what it was."""
-    return None if value is None or not math.isfinite(value) else float(value)

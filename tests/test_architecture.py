@@ -20,7 +20,7 @@ LAYERS = sorted((ROOT / "layers").rglob("*.py"))
 
 # A module may import its own row and the rows above it. ``report`` stands aside: it knows the records and nothing else.
 STOREYS = (
-    ("records", "errors"),
+    ("records", "errors", "rounding"),
     ("derivative",),
     ("subject", "cases"),
     ("rules",),
@@ -29,7 +29,7 @@ STOREYS = (
     ("api",),
     ("cli", "pytest_plugin", "__main__"),
 )
-REPORT_KNOWS = {"records", "errors", "report"}
+REPORT_KNOWS = {"records", "errors", "report", "rounding"}
 
 # NumPy may be used anywhere; each other dependency has its rooms, so that nobody pays for a door that they do not use.
 ROOMS = {

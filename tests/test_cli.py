@@ -95,11 +95,11 @@ def test_the_repeat_line_keeps_the_signature_that_was_given(engine, run):
 
 def test_options_reach_the_engine(engine, run):
     calls = engine(PASS)
-    run("a.py", "b.py::B", "--seed", "7", "--case", "n=1 seed=2", "--signature", "(n)->(n)")
+    run("a.py", "b.py::B", "--seed", "7", "--case", "n=1 seed=2", "--signature", "(n)->(n)", "--profile", "quick")
     run("c.py")
     assert calls == [
-        (["a.py", "b.py::B"], {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)"}),
-        (["c.py"], {"seed": 0, "case": None, "signature": None}),
+        (["a.py", "b.py::B"], {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"}),
+        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"}),
     ]
 
 

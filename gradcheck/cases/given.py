@@ -14,8 +14,8 @@ import numpy as np
 
 from gradcheck.cases.families import is_target
 from gradcheck.errors import UncheckedError, UsageError
-from gradcheck.subject.calls import describe
 from gradcheck.subject.conventions import Convention, convention_of
+from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Missing, Outputs, Subject, point_of
 
 Settings = Mapping[str, Any] | tuple[Any, ...] | None

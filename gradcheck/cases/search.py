@@ -13,6 +13,7 @@ import numpy as np
 from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_of
 from gradcheck.cases.infer import infer, source_of
 from gradcheck.cases.plan import Plan, shapes_of
+from gradcheck.cases.profile import Profile
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.values import stream
 from gradcheck.errors import UsageError
@@ -22,9 +23,6 @@ from gradcheck.subject.parameters import arrays_of
 from gradcheck.subject.protocol import Argument, Subject, point_of
 
 __all__ = ["Points", "Settings"]
-
-SWEEP = 24  # cases of a default run: 4 of set sizes, 20 random ones
-GIVEN_SEEDS = 3  # cotangents and directions tried at a point that the user gave
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Points:
         arrays = {**point.inputs, **{str(key): value for key, value in point.settings.items()}}
         return ",".join(format_dims(dims) for dims in shapes_of(arrays))
 
-    def sweep(self, seed: int) -> Iterator[Case]:
+    def sweep(self, seed: int, profile: Profile) -> Iterator[Case]:
         """Yield the cases of a run.
 
         Raises
@@ -93,10 +91,10 @@ class Points:
         """
         seed = _whole(seed)
         if self.plan is not None:
-            yield from self.plan.sweep(seed, SWEEP)
+            yield from self.plan.sweep(seed, profile.cases)
             return
         for position in range(len(self.given)):
-            for k in range(GIVEN_SEEDS if len(self.given) == 1 else 1):
+            for k in range(profile.draws if len(self.given) == 1 else 1):
                 yield Case(seed=seed * 1_000_003 + k, given=position)
 
     def smaller(self, case: Case, tries: int) -> Iterator[Case]:

@@ -50,13 +50,18 @@ _SOUND = 0.1
 CLEARLY = 2.0
 # So many bars outside, a difference needs no better step to be told from rounding that was underestimated.
 _BY_FAR = 64.0
+# Formats so fine leave room for many smaller steps.
+_FINE = 2.0**-40
 # Where rounding is not what the formats promise but what was measured, a slope has to stand clear of it by this.
 _CLEAR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Stencil:
-    """What five evaluations along a direction gave, per output; ``dx1``, ``dx2`` per element of the direction."""
+    """What five evaluations along a direction gave, per output; ``dx1``, ``dx2`` per element of the direction.
+
+    ``typical`` is the median of ``largest``, the size of all outputs that are not zero.
+    """
 
     h: float
     direction: Direction
@@ -67,6 +72,7 @@ class Stencil:
     d4: Vector
     largest: Vector
     dead: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    typical: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def stencil(centre: Centre, direction: Direction, h: float) -> Stencil | None:
         return None
     largest = np.maximum(np.abs(y0), np.maximum(np.abs(y[2.0]), np.abs(y[-2.0])))
     dead = np.logical_and.reduce([y_k == y0 for y_k in y.values()])
-    return Stencil(h, direction, dx1, dx2, dy1, t, d4, largest, dead)
+    return Stencil(h, direction, dx1, dx2, dy1, t, d4, largest, dead, _median(largest[largest > 0.0]))
 
 
 def estimate(s: Stencil, scalar: Scalar, precision: Precision) -> Estimate:
@@ -156,9 +162,9 @@ def estimate(s: Stencil, scalar: Scalar, precision: Precision) -> Estimate:
     r = (4.0 * r1 - r2) / 3.0
     size = norm(g * s.dx1) / (2.0 * h)
 
-    quiet = is_quiet(s, precision)
+    quiet = is_quiet(s, w, precision)
     structure = float(structure_of(s, w)[~quiet].sum())
-    scatter = np.maximum(np.abs(s.d4) / 70.0**0.5, _ULP * _ulp(s, precision))
+    scatter = np.maximum(np.abs(s.d4) / 70.0**0.5, _ULP * _ulp(s, w, precision))
     rounding = _ROUNDING / h * norm(w * scatter) + norm((w * s.t)[quiet])
     own = _ANALYTIC * (precision.eps * size + precision.tiny * float(np.abs(s.dx1).sum()) / (2.0 * h))
     bar = structure + rounding + own
@@ -171,21 +177,27 @@ def estimate(s: Stencil, scalar: Scalar, precision: Precision) -> Estimate:
     return Estimate(h, analytic + r, r, bar, structure, size, sound, dead)
 
 
-def is_quiet(s: Stencil, precision: Precision) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def is_quiet(s: Stencil, w: Vector, precision: Precision) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return, per output, whether the differences could be rounding alone."""
     loudest = np.maximum(np.abs(s.d4), np.abs(s.t) * s.h)
-    return np.asarray(loudest <= _ROUNDING_ULPS * _ulp(s, precision))
+    return np.asarray(loudest <= _ROUNDING_ULPS * _ulp(s, w, precision))
 
 
-def _ulp(s: Stencil, precision: Precision) -> Vector:
+def _ulp(s: Stencil, w: Vector, precision: Precision) -> Vector:
     """Return the unit in the last place of each output; zero for one that stays zero, which is not rounded.
 
-    An output much smaller than the others is taken to be what a cancellation left of numbers of their size.
+    An output much smaller than the others is taken to be what a cancellation left of numbers of their size. Where
+    steps are so fine that smaller ones show such rounding before anything is called wrong, this is asked only of the
+    outputs that are looked at: by itself, each element of ``exp(10 x)`` is as exact as the largest.
     """
-    some = s.largest[s.largest > 0.0]
-    typical = float(np.median(some)) if some.size else 0.0
+    fine = precision.eps <= _FINE
+    typical = _median(s.largest[(s.largest > 0.0) & (w != 0.0)]) if fine else s.typical
     ulp = np.maximum(precision.eps * np.maximum(s.largest, typical), precision.tiny)
     return np.asarray(np.where(s.largest > 0.0, ulp, 0.0))
+
+
+def _median(z: Vector) -> float:
+    return float(np.median(z)) if z.size else 0.0
 
 
 def structure_of(s: Stencil, w: Vector) -> Vector:

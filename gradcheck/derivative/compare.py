@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from gradcheck.derivative.accuse import Charge, charge
-from gradcheck.derivative.central import Estimate
+from gradcheck.derivative.alone import alone
 from gradcheck.derivative.complete import complete
-from gradcheck.derivative.deep import Probe, probe
+from gradcheck.derivative.complex_step import FINE, ComplexStep
 from gradcheck.derivative.function import Block, Comparison, Function
-from gradcheck.derivative.joint import joint
-from gradcheck.derivative.locate import locate
-from gradcheck.derivative.noise import Precision
-from gradcheck.derivative.probe import Centre, Scalar, cotangent, direction
+from gradcheck.derivative.joint import Joint, joint
+from gradcheck.derivative.noise import norm
+from gradcheck.derivative.probe import Centre, Scalar, cotangent
+from gradcheck.derivative.verdict import passed, proven, refined
 
-# An accusation must reproduce in a fresh direction with a fresh cotangent; so many are drawn before giving up.
-_DRAWS, _REPRODUCED = 4, 2
+# To compare every element, structure is looked for in blocks of up to so many elements for each stencil allowed.
+_ELEMENTS = 64
 
 
 def compare(function: Function, rng: np.random.Generator, *, complete_up_to: int = 0) -> dict[str, Comparison]:
@@ -30,7 +27,8 @@ def compare(function: Function, rng: np.random.Generator, *, complete_up_to: int
     rng : numpy.random.Generator
         Draws directions and cotangents. It must not be the stream that drew the point.
     complete_up_to : int
-        Blocks of at most so many elements that pass by direction are also compared element by element.
+        Blocks that pass by direction are also compared element by element, where so many stencils of four forwards are
+        enough for that: one for each element, or for each colour of elements that no output shares.
 
     Returns
     -------
@@ -62,65 +60,50 @@ def compare(function: Function, rng: np.random.Generator, *, complete_up_to: int
     if not np.isfinite(centre.y).all():
         return {name: Comparison(name, "inconclusive", reason="the output is not finite") for name in found}
 
+    step = ComplexStep(centre)
     scalar = centre.scalar(cotangent(centre))
     finite = tuple(block for block in blocks if np.isfinite(scalar.g[block.where]).all())
     for block in blocks:
         found[block.name] = Comparison(block.name, "inconclusive", reason="the analytic gradient is not finite")
     agreed = joint(centre, finite, scalar)
+    together = tuple(block for block in finite if block.name in agreed.resolution)
+    found |= _together(step, together, scalar, agreed)
     for block in finite:
-        if block.name in agreed:
-            one, precision = Comparison(block.name, "pass", agreed[block.name]), centre.precision
-        else:
-            one, precision = _alone(centre, block, scalar)
-        if one.verdict == "pass" and block.stop - block.start <= complete_up_to:
-            one = complete(centre, block, scalar, one, precision)
-        found[block.name] = one
+        precision = centre.precision
+        if block not in together:
+            found[block.name], precision = alone(step, block, scalar)
+        one = found[block.name]
+        if one.verdict == "pass" and block.stop - block.start <= _ELEMENTS * complete_up_to:
+            found[block.name] = complete(centre, block, scalar, one, precision, at_most=complete_up_to)
     return found
 
 
-def _alone(centre: Centre, block: Block, scalar: Scalar) -> tuple[Comparison, Precision]:
-    """Decide one block by itself, in a few draws, each with the step that suits it; and say how finely it computes."""
-    charges: list[tuple[Probe, Charge]] = []
-    precision, reason, seen = centre.precision, "", 0.0  # the largest relative difference that was let go
-    for draw in range(_DRAWS):
-        if draw > 0:
-            scalar = centre.scalar(cotangent(centre))
-            if not np.isfinite(scalar.g[block.where]).all():
-                reason = "the analytic gradient is not finite"
-                break
-        probed = probe(centre, direction(centre, block, scalar.g), scalar, centre.precision.step, precision)
-        precision = probed.precision
-        if probed.best is None:
-            reason = probed.reason
-        elif not probed.best.agrees:
-            accused = charge(centre, probed)
-            reason = accused.reason or "the difference did not reproduce in a fresh direction"
-            seen = max(seen, abs(probed.best.residual) / probed.best.size if probed.best.size > 0.0 else np.inf)
-            charges += [(probed, accused)] if accused.stands else []
-            if len(charges) == _REPRODUCED:
-                return _failed(centre, block, *charges[0]), precision
-        elif not charges:
-            agreed = _agreement(block, probed.best, probed.precision.limit)
-            if agreed.verdict == "vacuous" or (agreed.verdict == "pass" and seen <= probed.precision.limit):
-                return replace(agreed, resolution=max(seen, agreed.resolution)), precision
-            reason = reason or agreed.reason
-    return Comparison(block.name, "inconclusive", reason=reason), precision
+def _together(step: ComplexStep, blocks: tuple[Block, ...], scalar: Scalar, agreed: Joint) -> dict[str, Comparison]:
+    """Let the blocks that agreed jointly pass, as closely as the complex step can tell, or find what it sees.
+
+    In a coarse format the rounding of all blocks would drown the differences of one: they are gone through one by one.
+    """
+    found: dict[str, Comparison] = {}
+    groups = [blocks] if step.centre.precision.eps <= FINE else [(block,) for block in blocks]
+    for group in filter(None, groups):
+        found |= _exactly(step, group, scalar, agreed)
+    return found
 
 
-def _agreement(block: Block, e: Estimate, limit: float) -> Comparison:
-    """Say what an agreement within the bar is worth."""
-    if e.resolution <= limit:
-        return Comparison(block.name, "pass", e.resolution)
-    if e.structure > 0.5 * e.bar:
-        reason = "too much of the output lies on a kink, or bends too fast, to tell a slope"
-        return Comparison(block.name, "inconclusive", reason=reason)
-    if e.size <= e.bar:
-        reason = "the gradient is zero, or lost in the rounding of the output"
-        return Comparison(block.name, "vacuous", reason=reason)
-    return Comparison(block.name, "inconclusive", reason="the output is too noisy to tell a slope")
-
-
-def _failed(centre: Centre, block: Block, probed: Probe, charged: Charge) -> Comparison:
-    """Name the worst element; a charge that holds for no single element is not brought."""
-    reason = "the gradient differs along a direction, but no single element differs beyond its own error bar"
-    return locate(centre, block, probed.direction, charged) or Comparison(block.name, "inconclusive", reason=reason)
+def _exactly(step: ComplexStep, blocks: tuple[Block, ...], scalar: Scalar, agreed: Joint) -> dict[str, Comparison]:
+    found = {block.name: passed(block, agreed.resolution[block.name]) for block in blocks}
+    precision = step.centre.precision
+    v = np.zeros(step.centre.x.size)
+    for block in blocks:
+        v[block.where] = agreed.tangents[block] / precision.step
+    sizes = {block: norm(scalar.g[block.where] * v[block.where]) for block in blocks}
+    exact = step.along(slice(0, v.size), v, scalar, precision)
+    # The difference is at most what differences may have missed, or the complex step is of another function.
+    missed = max(agreed.resolution[block.name] * size for block, size in sizes.items())
+    if exact is None or abs(exact.residual) > 2.0 * missed:
+        return found
+    if exact.is_suspicious:
+        wrong = proven(step, blocks, scalar, v, precision)
+        if wrong is not None:
+            return found | {wrong.name: wrong}
+    return {block.name: refined(block, found[block.name], exact, size) for block, size in sizes.items()}

@@ -163,7 +163,7 @@ def _without_kinks(stencils: tuple[Stencil, ...], w: Vector, precision: Precisio
         most = min(_SET_ASIDE * np.count_nonzero(w), _OF_MOVING * np.count_nonzero(w[~s.dead]))
         c = structure_of(s, w)
         kinked = (
-            ~is_quiet(s, precision)
+            ~is_quiet(s, w, precision)
             & (c > _KINKED * np.abs(w) * np.maximum(np.abs(s.dy1), np.abs(s.dy1 + s.t)))
             & (w != 0.0)
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,13 @@ FlatPullback = Callable[[Vector], Vector]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One argument's stretch ``x[start:stop]``, and the dtype in which the layer receives it."""
+    """One argument's stretch ``x[start:stop]``, the dtype in which the layer receives it, and its shape unless flat."""
 
     name: str
     start: int
     stop: int
     dtype: np.dtype[np.floating]
+    shape: tuple[int, ...] = ()
 
     @property
     def where(self) -> slice:
@@ -48,12 +49,17 @@ class Function:
         The arguments to compare, disjoint and in order; together they cover ``x``.
     dtypes : tuple of dtype
         The floating dtypes in which the outputs came back (float32 outputs mean float32 noise).
+    extension : callable or None
+        ``extension(z) -> y``: forward alone, at a complex ``z`` that traces what is done with it
+        (`gradcheck.derivative.holomorphic`); the output must not be copied out of the trace. May raise. None where the
+        complex step is not to be tried.
     """
 
     vjp: Callable[[Vector], tuple[Vector, FlatPullback]]
     x: Vector
     blocks: tuple[Block, ...]
     dtypes: tuple[np.dtype[np.floating], ...] = (np.dtype(np.float64),)
+    extension: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,9 @@ class Comparison:
     """One argument's analytic gradient held against the numeric derivative at one point.
 
     ``vacuous``: agreed, but the gradient is zero or lost in the function's own rounding, so nothing was learned.
-    ``resolution`` is the smallest relative error of this gradient that would have been caught (``inf`` unless pass).
+    ``resolution`` is the smallest relative error of the whole gradient that would have been caught, ``element`` that
+    of a single element: the worst where all were compared one by one (``complete``), else one of typical size
+    (``inf`` unless pass). ``set_aside`` counts the outputs on a kink that were left out.
     The rest is set on a fail: the worst element (flat, within the block), both values, the error bar of the numeric
     one; ``wrong`` counts the elements found wrong, where all were looked at.
     """
@@ -69,6 +77,9 @@ class Comparison:
     name: str
     verdict: Literal["pass", "fail", "inconclusive", "vacuous"]
     resolution: float = float("inf")
+    element: float = float("inf")
+    complete: bool = False
+    set_aside: int = 0
     analytic: float | None = None
     numeric: float | None = None
     error_bar: float | None = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradcheck.derivative.accuse import Charge, charge
 from gradcheck.derivative.central import Estimate, estimate, stencil
 from gradcheck.derivative.deep import probe
 from gradcheck.derivative.function import Block, Comparison, Vector
 from gradcheck.derivative.noise import Precision
-from gradcheck.derivative.probe import Centre, Direction, Scalar, element, step_to
+from gradcheck.derivative.probe import Centre, Direction, Scalar, cotangent, element, step_to
 
 # Blocks up to here are looked at element by element (four forwards each), larger ones first bisected to a stretch.
 _SMALL, _STRETCH = 256, 32
@@ -80,6 +82,19 @@ def confirm(centre: Centre, block: Block, i: int, scalar: Scalar, precision: Pre
     analytic = float(c.scalar.g[block.start + i])
     numeric = 0.0 if c.estimate.dead else analytic + c.estimate.residual / s
     return Worst(i, analytic, numeric, c.estimate.bar / s)
+
+
+def confirm_twice(centre: Centre, block: Block, i: int, suspect: Scalar, precision: Precision) -> Worst | None:
+    """Confirm an element under the cotangent that raised suspicion and under a fresh one of the same outputs."""
+    found = confirm(centre, block, i, suspect, precision)
+    if found is None:
+        return None
+    return found if confirm(centre, block, i, again(centre, suspect), precision) is not None else None
+
+
+def again(centre: Centre, scalar: Scalar) -> Scalar:
+    """Draw a fresh cotangent over the same outputs."""
+    return centre.scalar(np.where(scalar.w == 0.0, 0.0, cotangent(centre)))
 
 
 def _narrow(centre: Centre, block: Block, direction: Direction, found: Charge) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.cases.profile import PROFILES
 from gradcheck.cases.search import Points
 from gradcheck.errors import UsageError
 from gradcheck.rules.evidence import as_real, draw_cotangents
@@ -39,7 +40,7 @@ def samples(points: Points, argument: str, count: int, seed: int) -> Iterator[Sa
     if points.plan is not None:
         cases = [points.plan.trial(), *points.plan.sweep(seed, 4 * count)]
     else:
-        cases = list(points.sweep(seed))
+        cases = list(points.sweep(seed, PROFILES["default"]))
     for case in cases:
         try:
             sample = sample_at(points.at(case), dict(case.sizes), argument, case.seed)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Literal
 
 from gradcheck.records import Finding, Report, SubjectReport, Verdict
+from gradcheck.rounding import digits_apart
 
 Style = Literal["", "good", "bad", "warning", "quiet", "strong"]
 Span = tuple[str, Style]
@@ -167,10 +168,21 @@ def _about(subject: SubjectReport, shown: Sequence[Finding]) -> str:
     parts = [_count(len(subject.rules), "rule"), _count(subject.cases, "case")]
     caught = [value for value in subject.resolution.values() if math.isfinite(value)]
     blind = [_clean(name) for name, value in subject.resolution.items() if not math.isfinite(value)]
-    parts += [f"would have caught a relative error of {_short(max(caught))}"] if caught else []
+    parts += [f"would have caught a relative error of {_short(max(caught))}{_in_one(subject)}"] if caught else []
+    parts += [f"{_count(subject.set_aside, 'output')} on a kink set aside"] if subject.set_aside else []
     parts += [f"nothing learned about {', '.join(blind)}"] if blind else []
     parts += [_one_line(subject.reason)] if subject.reason else []
     return " · ".join(parts)
+
+
+def _in_one(subject: SubjectReport) -> str:
+    """Say how small an error in a single element would have been caught, and whether all were looked at."""
+    caught = [value for value in subject.element_resolution.values() if math.isfinite(value)]
+    if not caught:
+        return ""
+    directions = [_clean(name) for name in subject.resolution if name not in subject.complete]
+    how = f"; along directions only: {', '.join(directions)}" if directions else ""
+    return f" ({_short(max(caught))} in one element{how})"
 
 
 def _worst(finding: Finding) -> str:
@@ -187,11 +199,8 @@ def _apart(a: float | None, b: float | None) -> tuple[str, str]:
     """Print two numbers with as few digits as still show their difference to a tenth of itself."""
     if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
         return ("" if a is None else f"{a:.6g}"), ("" if b is None else f"{b:.6g}")
-    for digits in range(3, 17):
-        printed = f"{a:.{digits}g}", f"{b:.{digits}g}"
-        if abs((float(printed[0]) - float(printed[1])) - (a - b)) <= 0.1 * abs(a - b):
-            return printed
-    return repr(a), repr(b)
+    digits = digits_apart(a, b)
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
 
 
 def _short(x: float) -> str:

@@ -81,7 +81,7 @@ class Evidence:
         return tuple(a for a in self.subject.arguments if a.differentiable)
 
 
-def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> Evidence:
+def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset(), stencils: int = 0) -> Evidence:
     """Run the layer at its point and note everything that the rules ask about.
 
     Parameters
@@ -92,6 +92,8 @@ def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> 
     left_out : set of str
         Arguments whose gradients are not to be compared: they are known to be wrong, and to find that out once more
         would cost much more than a pass.
+    stencils : int
+        Gradients that so many stencils are enough for are compared element by element too.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def gather(subject: Subject, seed: int, *, left_out: Set[str] = frozenset()) -> 
         if not _same_outputs(outputs, outputs_again):
             return replace(evidence, deterministic=False, **counted.calls)
         compared = {name: g for name, g in arrays.items() if name not in left_out}
-        comparisons = compare_gradients(counted.run, subject.arguments, compared, outputs, seed)
+        comparisons = compare_gradients(counted.run, subject.arguments, compared, outputs, seed, stencils=stencils)
     except _BackwardRaised as raised:  # it took one cotangent, and raises for another
         return replace(evidence, raised=raised.error, **counted.calls)
     return replace(evidence, linearity=linearity, comparisons=comparisons, **counted.calls)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.records import Finding, Level
 from gradcheck.rules.evidence import Evidence, as_real
-from gradcheck.subject.calls import describe
+from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Argument, Missing
 
 

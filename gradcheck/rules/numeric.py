@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ Run = Callable[[Primals], tuple[Outputs, Callable[[Outputs], Arrays]]]
 
 
 def compare_gradients(
-    run: Run, arguments: tuple[Argument, ...], arrays: Arrays, outputs: Outputs, seed: int
+    run: Run, arguments: tuple[Argument, ...], arrays: Arrays, outputs: Outputs, seed: int, *, stencils: int = 0
 ) -> dict[str, Comparison]:
     """Hold gradients against numeric derivatives.
 
@@ -32,6 +33,8 @@ def compare_gradients(
         The outputs of this point.
     seed : int
         Seeds the directions.
+    stencils : int
+        Gradients that so many stencils are enough for are compared element by element too.
     """
     chosen = [a for a in arguments if a.name in arrays and np.all(np.isfinite(arrays[a.name])) and a.value.size]
     if not chosen:
@@ -39,7 +42,9 @@ def compare_gradients(
     blocks: list[Block] = []
     for argument in chosen:
         start = blocks[-1].stop if blocks else 0
-        blocks.append(Block(argument.name, start, start + argument.value.size, argument.value.dtype))
+        blocks.append(
+            Block(argument.name, start, start + argument.value.size, argument.value.dtype, argument.value.shape)
+        )
 
     def vjp(x: Vector) -> tuple[Vector, FlatPullback]:
         primals = point_of(arguments)
@@ -54,11 +59,17 @@ def compare_gradients(
 
         return _joined(ys), flat
 
+    def extension(z: Any) -> Any:
+        primals = point_of(arguments)
+        for argument, block in zip(chosen, blocks, strict=True):
+            primals[argument.name] = z[block.where].reshape(argument.value.shape)
+        return np.concatenate([y.ravel() for y in run(primals)[0]])
+
     x0 = np.concatenate([a.value.ravel() for a in chosen]).astype(np.float64)
     # A backward that works in float32 is held to float32: GC106 speaks of it, GC101 does not.
     dtypes = {np.dtype(a.dtype) for a in (*outputs, *(arrays[a.name] for a in chosen))}
-    function = Function(vjp, x0, tuple(blocks), tuple(sorted(dtypes, key=str)))
-    return compare(function, stream(seed, "direction"))
+    function = Function(vjp, x0, tuple(blocks), tuple(sorted(dtypes, key=str)), extension)
+    return compare(function, stream(seed, "direction"), complete_up_to=stencils)
 
 
 def _joined(ys: Outputs) -> Vector:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.subject.protocol import Argument, Missing, Outputs, Primals
+from gradcheck.subject.describe import describe
+from gradcheck.subject.protocol import Argument, Outputs, Primals
 
 CACHE_NAMES = frozenset({"cache", "caches", "ctx", "context", "saved", "tape", "residuals", "res", "state", "memory"})
 OUTPUT_NAMES = frozenset({"out", "output", "outputs", "y", "a", "ans"})
@@ -106,7 +107,7 @@ def outputs_of(result: object, asked: Sequence[str] | None = None) -> tuple[Outp
     (2, ((array([1., 1.]),), array([0., 0.])))
     """
     if _is_numeric(result):
-        return (np.asarray(result),), None
+        return (_array(result),), None
     items = list(result) if isinstance(result, tuple | list) else []
     numeric = next((k for k, item in enumerate(items) if not _is_numeric(item)), len(items))
     if not numeric:
@@ -121,7 +122,7 @@ def outputs_of(result: object, asked: Sequence[str] | None = None) -> tuple[Outp
         cotangents = [name for name in asked if name not in CACHE_NAMES]
         count = min(max(len(cotangents), 1), numeric, len(items) - 1)
     cache = items[count:]
-    return tuple(np.asarray(item) for item in items[:count]), (cache[0] if len(cache) == 1 else tuple(cache) or None)
+    return tuple(map(_array, items[:count])), (cache[0] if len(cache) == 1 else tuple(cache) or None)
 
 
 def as_returned(cotangents: Outputs, result: object) -> Outputs:
@@ -242,21 +243,9 @@ def plan_backward(
     return BackwardCall(tuple(free), filled, packed, rest=rest)
 
 
-def describe(value: object) -> str:
-    """Say what a value is, shortly: ``int 0``, ``None``, ``an array of shape (2, 3)``."""
-    if value is None or isinstance(value, Missing):
-        return "None"
-    if isinstance(value, np.ndarray):
-        kind = "" if np.issubdtype(value.dtype, np.floating) else f" of dtype {value.dtype}"
-        return f"an array of shape {value.shape}{kind}"
-    if isinstance(value, bool | int | float | complex | np.number):
-        return f"{type(value).__name__} {value}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+def _array(value: Any) -> Any:
+    """Return a numeric value as a plain array; complex ones as they are, for they may trace what is done with them."""
+    return value if isinstance(value, np.ndarray) and value.dtype.kind == "c" else np.asarray(value)
 
 
 def _like(given: Any, now: Any) -> Any:
@@ -265,7 +254,7 @@ def _like(given: Any, now: Any) -> Any:
         return now
     if isinstance(given, int):  # an option or an index: nothing moves it
         return given
-    return float(now) if type(given) is float else now[()]
+    return float(now) if type(given) is float and now.dtype.kind != "c" else now[()]
 
 
 def _is_numeric(value: object) -> bool:

@@ -22,11 +22,11 @@ class Right:
     never: tuple = ("fail",)  # verdicts that no block may get
 
 
-def pack(vjp, arrays, wrong=None):
+def pack(vjp, arrays, wrong=None, *, complex_step=True):
     """Lay arrays end to end and make a `Function`; ``wrong`` maps the right gradients to others."""
     blocks, start = [], 0
     for name, a in arrays.items():
-        blocks.append(Block(name, start, start + a.size, a.dtype))
+        blocks.append(Block(name, start, start + a.size, a.dtype, a.shape))
         start += a.size
     x = np.concatenate([np.ravel(a).astype(np.float64) for a in arrays.values()])
 
@@ -50,9 +50,12 @@ def pack(vjp, arrays, wrong=None):
 
         return np.ravel(y).astype(np.float64), flat_pullback
 
+    def extension(z):
+        return np.ravel(vjp(**{b.name: z[b.where].reshape(b.shape) for b in blocks})[0])
+
     with np.errstate(all="ignore"):
         dtype = np.asarray(vjp(**arrays)[0]).dtype
-    return Function(flat, x, tuple(blocks), (dtype,))
+    return Function(flat, x, tuple(blocks), (dtype,), extension if complex_step else None)
 
 
 def elementwise(f, df):

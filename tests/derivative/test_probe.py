@@ -44,6 +44,51 @@ def test_an_offset_is_no_spread():
     assert np.all(scales(x) < 10)
 
 
+def exact_scales(x, floor=2.0**-20):
+    """The definition, with the medians of all elements."""
+    distance = np.abs(x - np.median(x))
+    moved = distance[distance > 0]
+    spread = 1.4826 * np.median(distance) or (np.median(moved) if moved.size else abs(np.median(x))) or 1.0
+    return np.maximum(np.maximum(spread, distance), floor * np.abs(x))
+
+
+def one_hot(n):
+    return np.eye(1, n, n // 3).ravel()
+
+
+SHAPED = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "offset": lambda rng, n: 1e9 + rng.standard_normal(n),
+    "constant": lambda rng, n: np.full(n, -3.0),
+    "zeros": lambda rng, n: np.zeros(n),
+    "one hot": lambda rng, n: one_hot(n),
+    "integers": lambda rng, n: rng.integers(-2, 3, n).astype(float),
+}
+
+
+@pytest.mark.parametrize("floor", [2.0**-20, 2.0**-4.0])
+@pytest.mark.parametrize("n", [1, 2, 7, 4096])
+@pytest.mark.parametrize("shape", SHAPED)
+def test_the_scales_of_a_small_block_are_those_of_all_its_elements(shape, n, floor):
+    x = SHAPED[shape](np.random.default_rng(0), n)
+    assert np.array_equal(scales(x, floor), exact_scales(x, floor))
+
+
+@pytest.mark.parametrize("n", [4097, 6000, 300_000])
+@pytest.mark.parametrize("shape", SHAPED)
+def test_those_of_a_large_block_are_nearly_so(shape, n):
+    x = SHAPED[shape](np.random.default_rng(0), n)
+    np.testing.assert_allclose(scales(x), exact_scales(x), rtol=0.1)
+    assert np.array_equal(scales(x), scales(x.copy()))
+
+
+@pytest.mark.parametrize("columns", [15, 63, 99, 255])
+def test_the_sample_of_a_large_block_leaves_no_column_out(columns):
+    # every column lies elsewhere, and an even stride would see one of them alone
+    x = np.tile(np.linspace(-1, 1, columns) ** 3, 4096)
+    np.testing.assert_allclose(scales(x), exact_scales(x), atol=0.05)
+
+
 def test_directions_are_signed_hybrids_of_which_three_in_four_follow_the_gradient():
     centre = centre_at(np.linspace(-1, 1, 20_000))
     g = np.random.default_rng(1).standard_normal(20_000)
@@ -51,6 +96,20 @@ def test_directions_are_signed_hybrids_of_which_three_in_four_follow_the_gradien
     assert np.all((np.abs(u) >= 1) & (np.abs(u) < 2))
     assert 0.73 < np.mean(np.sign(u) == np.sign(g)) < 0.77
     assert 0.45 < np.mean(direction(centre, centre.function.blocks[0], np.zeros(20_000)).v > 0) < 0.55
+    assert 0.45 < np.mean(np.abs(u) < 1.5) < 0.55
+    follows = np.sign(u) == np.sign(g)
+    assert abs(np.corrcoef(follows, np.abs(u))[0, 1]) < 0.03, "how far an element moves does not say whither"
+
+
+def test_a_zero_that_stands_among_others_has_a_sign_of_its_own():
+    g = np.ones(20_000)
+    g[::2] = 0.0
+    g[::4] = -0.0
+    centre = centre_at(np.linspace(-1, 1, g.size))
+    v = direction(centre, centre.function.blocks[0], g).v
+    assert 0.73 < np.mean(v[1::2] > 0) < 0.77
+    assert 0.47 < np.mean(v[::4] > 0) < 0.53
+    assert 0.47 < np.mean(v[2::4] > 0) < 0.53
 
 
 @pytest.mark.parametrize("out", [np.float16, np.float32, np.float64])
@@ -60,6 +119,28 @@ def test_cotangents_are_signed_never_ones_and_exact_in_the_outputs_format(out):
     assert np.array_equal(w.astype(out).astype(np.float64), w)
     assert 0.45 < np.mean(w > 0) < 0.55
     assert np.unique(np.abs(w)).size > 100
+    assert np.all((np.abs(w) >= 1) & (np.abs(w) < 2))
+
+
+def test_among_few_elements_an_error_that_all_share_is_felt_as_much_as_the_norm_says():
+    for seed in range(200):
+        g = np.random.default_rng(seed).standard_normal(1 + seed % 12)
+        centre = centre_at(np.random.default_rng(seed + 1).standard_normal(g.size))
+        share = g * direction(centre, centre.function.blocks[0], g).v
+        assert abs(share.sum()) >= 0.999 * np.linalg.norm(share)
+
+
+def test_one_random_word_makes_one_number_the_same_everywhere(monkeypatch):
+    monkeypatch.setattr("gradcheck.derivative.probe._FEW", 0)
+    words = [int(word) for word in np.random.PCG64(0).random_raw(8)]
+    size = [1 + word % 2**52 / 2**52 for word in words]
+    centre = centre_at(np.arange(1.0, 5.0))
+    assert cotangent(centre).tolist() == [s if word < 2**63 else -s for s, word in zip(size[:4], words, strict=False)]
+    g = np.array([1.0, -1.0, 0.0, 2.0])
+    v = direction(centre, centre.function.blocks[0], g).v / centre.scale
+    against = [word >= 3 * 2**62 for word in words[4:]]
+    down = [against[0], not against[1], words[6] >> 61 & 1, against[3]]
+    assert v.tolist() == pytest.approx([-s if d else s for s, d in zip(size[4:], down, strict=True)], rel=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -73,6 +154,17 @@ def test_steps_are_symmetric_and_representable(dtype):
     assert np.all(up != x)
     # but where a binade ends, both sides are the same multiple of the last place
     assert np.mean(up - x == x - down) > 0.9
+
+
+def test_only_the_argument_that_is_stepped_along_moves_and_in_its_own_format():
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    blocks = (Block("a", 0, 2, np.dtype(np.float64)), Block("b", 2, 4, np.dtype(np.float32)))
+    centre = Centre(Function(lambda x: (x, lambda w: w), x, blocks), np.random.default_rng(0))
+    for block, other in ((blocks[0], blocks[1]), (blocks[1], blocks[0])):
+        moved = step_to(centre, direction(centre, block, x), 0.1)
+        assert np.array_equal(moved[other.where], x[other.where])
+        assert np.all(moved[block.where] != x[block.where])
+        assert np.array_equal(moved[block.where].astype(block.dtype).astype(float), moved[block.where])
 
 
 def test_off_the_point_trouble_is_no_news_at_the_point_it_is():

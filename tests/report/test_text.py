@@ -246,3 +246,25 @@ def test_color_none_asks_about_standard_output(monkeypatch, report):
 )
 def test_what_an_encoding_cannot_say_has_a_stand_in(encoding, shown):
     assert encodable("0.5 ± 1 · Ω", encoding) == shown
+
+
+def test_a_pass_says_what_one_element_would_have_to_be_off_by():
+    layer = SubjectReport(
+        "L",
+        "l.py::L",
+        "pass",
+        cases=1,
+        resolution={"x": 1e-14, "W": 3.3e-9},
+        element_resolution={"x": 4e-14, "W": 2e-8},
+        complete=("x",),
+        set_aside=3,
+        rules=("GC101",),
+    )
+    assert lines_of(report_of(layer))[0] == (
+        "L   pass   1 rule · 1 case · would have caught a relative error of 3.3e-09 (2e-08 in one element; along "
+        "directions only: W) · 3 outputs on a kink set aside"
+    )
+    assert lines_of(report_of(dataclasses.replace(layer, complete=("x", "W"), set_aside=1)))[0] == (
+        "L   pass   1 rule · 1 case · would have caught a relative error of 3.3e-09 (2e-08 in one element) · 1 output on a "
+        "kink set aside"
+    )

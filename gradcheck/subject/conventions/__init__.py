@@ -14,8 +14,9 @@ from typing import Any, Protocol, cast
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.build import construct
-from gradcheck.subject.calls import Parameter, describe
+from gradcheck.subject.calls import Parameter
 from gradcheck.subject.conventions import objects, pairs
+from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Subject
 
 GROUP = "gradcheck.conventions"

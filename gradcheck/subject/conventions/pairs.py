@@ -20,12 +20,12 @@ from gradcheck.subject.calls import (
     as_returned,
     call_backward,
     called,
-    describe,
     outputs_of,
     parameters_of,
     plan_backward,
     values_at,
 )
+from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
 from gradcheck.subject.protocol import Gradients, Missing, Outputs, Primals, Pullback
 from gradcheck.subject.world import reseed
