@@ -201,8 +201,8 @@ def _lend(a: Any, trace: _Trace, kind: _Kind = "holomorphic") -> Any:
     if isinstance(a, (list, tuple)):
         return type(a)([_lend(part, trace, kind) for part in a])
     if isinstance(a, (type, np.dtype)):
-        dtype = np.dtype(complex) if np.dtype(a).kind in "fc" else np.dtype(a)
-        return dtype if dtype.kind == "c" or kind == "holomorphic or constant" else trace.unknown(f"a cast to {dtype}")
+        dtype = np.dtype(complex) if np.dtype(a).kind in "fc" and kind != "deciding" else np.dtype(a)
+        return dtype if dtype.kind == "c" or kind != "holomorphic" else trace.unknown(f"a cast to {dtype}")
     if callable(a):
         trace.unknown("a function called back")
     if not isinstance(a, (np.ndarray, complex, np.complexfloating)):
