@@ -2,9 +2,10 @@
 
 The complex step (Lyness & Moler 1967; Squire & Trapp 1998; Martins, Sturdza & Alonso 2003) evaluates a real function
 at ``x + i h v``, where code need not mean the same: ``np.abs(z)`` is real, ``z.var()`` conjugates. So every operation
-on a `Traced` array is looked up: a *holomorphic* one (``+``, ``np.exp``, ``reshape``) is done and traced; a *deciding*
-one (``x > 0``, ``argmax``) is done on the real parts, as the real function decides; any other is refused, and
-remembered for layers that catch exceptions.
+on a `Traced` array is looked up in `gradcheck.derivative.operations`: a *holomorphic* one (``+``, ``np.exp``,
+``reshape``) is done and traced; a *deciding* one (``x > 0``, ``argmax``) is done on the real parts, as the real
+function decides; one that is neither may have an extension there (``np.abs``: ``x`` or ``-x``); any other is refused,
+and remembered for layers that catch exceptions.
 
 Code that reads an array's memory without asking must not come back with a constant (``x / scipy.linalg.norm(x)``): the
 memory of a `Traced` array is NaN, read-only, and its values are kept beside it. What goes around the tracer ends in
@@ -18,11 +19,21 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+from gradcheck.derivative.operations import (
+    EXTENSIONS,
+    EXTENSIONS_OF_SCIPY,
+    KIND_OF,
+    OF_SCIPY,
+    SINGULAR,
+    Kind,
+    where_real,
+)
 
 ComplexVector = NDArray[np.complex128]
 
@@ -110,9 +121,12 @@ class Traced(np.ndarray[Any, np.dtype[np.complex128]]):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         name = ("np." if hasattr(np, ufunc.__name__) else "") + ufunc.__name__
-        if method == "__call__" and (ufunc in _SINGULAR or ufunc.__name__ in _OF_SCIPY):
-            return _evaluate(self._trace, name, partial(_where_real, ufunc), args, options, kind="holomorphic")
-        return _evaluate(self._trace, name, getattr(ufunc, method), args, options, kind=_KIND_OF.get(ufunc))
+        extension = EXTENSIONS.get(ufunc) or EXTENSIONS_OF_SCIPY.get(ufunc.__name__)
+        if extension is not None and method == "__call__":
+            return _extended(self._trace, name, extension, args, options)
+        if method == "__call__" and (ufunc in SINGULAR or ufunc.__name__ in OF_SCIPY):
+            return _evaluate(self._trace, name, partial(where_real, ufunc), args, options, kind="holomorphic")
+        return _evaluate(self._trace, name, getattr(ufunc, method), args, options, kind=KIND_OF.get(ufunc))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         if function is np.piecewise:  # it calls functions of the layer, which must not get bare values
@@ -120,7 +134,9 @@ class Traced(np.ndarray[Any, np.dtype[np.complex128]]):
         name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
         if function is np.where and isinstance(args[0], Traced):  # 0 + ih is true, the 0 that it stands for is not
             args = (args[0] != 0, *args[1:])
-        return _evaluate(self._trace, name, function, args, options, kind=_KIND_OF.get(function))
+        if function in EXTENSIONS:
+            return _extended(self._trace, name, EXTENSIONS[function], args, options)
+        return _evaluate(self._trace, name, function, args, options, kind=KIND_OF.get(function))
 
     def __getitem__(self, key: Any) -> Any:
         return _traced(_lend(self, self._trace)[key], self._trace)
@@ -155,7 +171,8 @@ class Traced(np.ndarray[Any, np.dtype[np.complex128]]):
     __str__, __deepcopy__ = __repr__, __copy__
     T = property(lambda self: self.transpose())
     mT = property(lambda self: self.swapaxes(-1, -2))  # noqa: N815 - NumPy's name
-    real = imag = flat = property(lambda self: self._trace.unknown(".real, .imag or .flat"))
+    real = property(lambda self: +self)
+    imag = flat = property(lambda self: self._trace.unknown(".imag or .flat"))
     __float__ = __int__ = __complex__ = property(lambda self: self._trace.unknown("a Python number"))
 
 
@@ -168,11 +185,15 @@ def _traced(value: Any, trace: _Trace) -> Traced:
     return array
 
 
-# What gives constants gives them for other arguments, or because a dtype without fractions is asked for.
-_Kind = Literal["holomorphic", "holomorphic or constant", "deciding"]
+def _extended(trace: _Trace, name: str, extension: Callable[..., Any], args: Any, options: Any) -> Any:
+    """Evaluate what NumPy has no extension of by one of ours, which is made of operations that it has."""
+    try:
+        return extension(*args, **options)
+    except TypeError as error:
+        trace.refuse(f"{name} of a complex array: {error}")
 
 
-def _evaluate(trace: _Trace, name: str, function: Any, args: Any, options: Any, *, kind: _Kind | None) -> Any:
+def _evaluate(trace: _Trace, name: str, function: Any, args: Any, options: Any, *, kind: Kind | None) -> Any:
     """Call a function of NumPy on what it may work with, and trace what it gives."""
     if kind is None:
         trace.unknown(name)
@@ -188,7 +209,7 @@ def _evaluate(trace: _Trace, name: str, function: Any, args: Any, options: Any, 
     return out if out is not None else result if kind == "deciding" else _give(result, trace, name, kind)
 
 
-def _give(result: Any, trace: _Trace, name: str, kind: _Kind) -> Any:
+def _give(result: Any, trace: _Trace, name: str, kind: Kind) -> Any:
     if isinstance(result, (tuple, list)):
         return type(result)([_give(part, trace, name, kind) for part in result])
     if np.iscomplexobj(result):
@@ -196,7 +217,7 @@ def _give(result: Any, trace: _Trace, name: str, kind: _Kind) -> Any:
     return result if result is None or kind == "holomorphic or constant" else trace.unknown(f"the real {name}")
 
 
-def _lend(a: Any, trace: _Trace, kind: _Kind = "holomorphic") -> Any:
+def _lend(a: Any, trace: _Trace, kind: Kind = "holomorphic") -> Any:
     """Return what NumPy may work with: the values of what is traced; plain arrays read-only, so that none gets out."""
     if isinstance(a, (list, tuple)):
         return type(a)([_lend(part, trace, kind) for part in a])
@@ -238,59 +259,12 @@ def _value_behind(a: Any, trace: _Trace) -> Any:
     return value.reshape(-1)[as_strided(places[start:], a.shape, strides)]
 
 
-# A value that is not the real function's differs in the first digits, rounding only in the last.
-_SAME = 2.0**-26
-
-
-def _where_real(ufunc: np.ufunc, *values: Any, where: Any = True, **options: Any) -> NDArray[Any]:
-    """Evaluate a function with branches or poles: NaN where the real one is not finite, or another (at ``0 + ih``)."""
-    x, imag = [np.real(value) for value in values], [np.imag(value) + 0.0 for value in values]
-    y = np.asarray(ufunc(*x))
-    strays = ~np.isfinite(y)
-    if ufunc in (np.power, np.float_power):  # multiplied out below 100; beyond, a logarithm of x < 0 leaves noise
-        strays |= (x[0] < 0) & ((imag[1] != 0) | (np.abs(x[1]) >= 100))
-    lost = 2.0**-50 if ufunc is np.log1p else 0.0  # NumPy's is log|1 + z|, of which no small x is left
-    result = np.asarray(ufunc(*values, where=where, **options))
-    strays = strays | (np.abs(result.real - y) > _SAME * np.abs(y) + sum(map(np.abs, imag)) + lost)
-    np.copyto(result.real, y, where=where)
-    np.copyto(result, np.nan, where=strays & where)
-    return result
-
-
-def _named(names: str, module: Any = np) -> set[Any]:  # what NumPy has of these: 1.26 lacks some
-    return {getattr(module, name) for name in names.split() if hasattr(module, name)}
-
-
-# NumPy compares complex numbers by their real parts first, so that maximum and sort are right up to ties.
-_SINGULAR = _named("divide reciprocal sqrt log log2 log10 log1p power float_power arcsin arccos arctanh arccosh")
-_ENTIRE = """
-    add subtract multiply negative positive square matmul maximum minimum fmax fmin exp exp2 expm1 sin cos tan sinh cosh
-    tanh arctan arcsinh
-    amax amin append average block broadcast_to clip column_stack concat concatenate convolve copy copyto cross cumprod
-    cumsum cumulative_prod cumulative_sum delete diag diagflat diagonal diff dot dstack einsum expand_dims fill_diagonal
-    flip fliplr flipud gradient hsplit hstack inner insert kron matrix_transpose max mean median min moveaxis nanmax
-    nanmean nanmin nansum outer pad partition permute_dims prod ptp put put_along_axis ravel repeat reshape roll
-    rollaxis rot90 select sort split squeeze stack sum swapaxes take take_along_axis tensordot tile trace transpose
-    trapezoid tril triu unstack vsplit vstack where"""
-_ENTIRE_LINALG = "cross det diagonal inv matmul matrix_power matrix_transpose multi_dot outer solve tensordot trace"
-_OR_CONSTANT = "atleast_1d atleast_2d atleast_3d broadcast_arrays empty_like full_like meshgrid ones_like zeros_like"
-_DECIDING = """
-    greater greater_equal less less_equal equal not_equal isfinite isinf isnan signbit logical_and logical_not
-    logical_or logical_xor all allclose any argmax argmin argpartition argsort argwhere array_equal array_equiv
-    count_nonzero digitize flatnonzero iscomplexobj isclose isneginf isposinf isrealobj lexsort may_share_memory ndim
-    nonzero result_type searchsorted shape shares_memory size"""
-_KIND_OF: dict[Any, _Kind] = {
-    **dict.fromkeys(_named(_ENTIRE) | _named(_ENTIRE_LINALG, np.linalg) | {sliding_window_view}, "holomorphic"),
-    **dict.fromkeys(("fill", "flatten"), "holomorphic"),  # methods that no function has the name of
-    **dict.fromkeys(_named(_OR_CONSTANT), "holomorphic or constant"),
-    **dict.fromkeys(_named(_DECIDING), "deciding"),
-}
-# Known by name, as SciPy need not be there. Not gamma, rgamma, expi: their imaginary parts are rounding (SciPy 1.17).
-_OF_SCIPY = frozenset({"erf", "erfc", "expm1", "log1p", "log_ndtr", "loggamma", "ndtr", "psi", "xlog1py", "xlogy"})
-
-
 def _method(name: str) -> Callable[..., Any]:
-    call, kind = getattr(np.ndarray, name), _KIND_OF.get(getattr(np, name, name))  # as the function of the same name
+    function = getattr(np, name, name)  # as the function of the same name
+    extension = EXTENSIONS.get(function)
+    if extension is not None:
+        return lambda self, *args, **options: _extended(self._trace, f".{name}", extension, (self, *args), options)
+    call, kind = getattr(np.ndarray, name), KIND_OF.get(function)
     return lambda self, *args, **options: _evaluate(self._trace, f".{name}", call, (self, *args), options, kind=kind)
 
 

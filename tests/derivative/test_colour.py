@@ -31,7 +31,7 @@ def forward(f):
 
 
 def test_an_activation_has_one_colour(pack):
-    (part,) = colours_of(pack, forward(lambda x: np.tanh(x)), {"x": normal(3, 5)}, "x")
+    (part,) = colours_of(pack, forward(lambda x: 2 * np.tanh(x)), {"x": normal(3, 5)}, "x")
     assert part.elements.tolist() == list(range(15))
     assert part.owner.tolist() == list(range(15))
 
@@ -86,7 +86,7 @@ def test_outputs_that_answer_to_nothing_have_no_owner(pack):
 
 
 def test_it_takes_two_forwards_a_bit(pack):
-    function = pack(forward(lambda x: np.tanh(x)), {"x": normal(1000)})
+    function = pack(forward(lambda x: 2 * np.tanh(x)), {"x": normal(1000)})
     centre = Centre(function, np.random.default_rng(0))
     asked = []
     forward_at = centre.forward_at
