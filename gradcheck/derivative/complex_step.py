@@ -40,12 +40,23 @@ _SAME = 256.0
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The complex step's word on a gradient along a direction: numeric minus analytic, and the rounding of both."""
+    """The complex step's word on a gradient along a direction.
+
+    Parameters
+    ----------
+    numeric, residual, bar : float
+        The numeric derivative, numeric minus analytic, and the rounding of both.
+    size : float
+        ``norm(g * v)``, as in `Estimate`.
+    grain : float
+        The rounding of the outputs that move. What changes them by less, over a whole scale, is nothing to their format.
+    """
 
     numeric: float
     residual: float
     bar: float
     size: float
+    grain: float
 
     @property
     def resolution(self) -> float:
@@ -78,7 +89,8 @@ class ComplexStep:
         w, q = scalar.w, scalar.g[where] * v
         numeric, analytic, size = float((w * dy).sum()), float(q.sum()), norm(q)
         bar = _SUMS * (precision.eps * (norm(w * dy) + size) + precision.tiny * float(np.abs(v).sum()))
-        return Agreement(numeric, numeric - analytic, bar, size)
+        grain = precision.eps * norm((w * self.centre.y)[dy != 0.0])
+        return Agreement(numeric, numeric - analytic, bar, size, grain)
 
     def _slopes(self, where: slice, v: Vector, precision: Precision) -> Vector | None:
         """Return the slope of each output along ``v`` on ``x[where]``."""
@@ -146,7 +158,7 @@ def _spoken(step: ComplexStep, block: Block, i: int, scalar: Scalar, precision: 
     e = probe(centre, d, scalar, precision.step, precision).best
     if found is None or e is None or not found.fits(e):
         return None
-    bar = found.bar + 8.0 * analytic_noise(centre, d, scalar, precision)
+    bar = found.bar + found.grain + 8.0 * analytic_noise(centre, d, scalar, precision)
     if abs(found.residual) <= _SUSPICIOUS * bar:
         return None
     v = float(d.v[0])

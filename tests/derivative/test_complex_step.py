@@ -94,11 +94,11 @@ def test_an_error_that_no_difference_confirms_only_limits_the_resolution(catalog
     assert 1e-11 < found.resolution < 3e-10
 
 
-@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ["affine single", "gelu single", "layer norm single", "attention single"])
-def test_it_sees_a_thousandth_in_float32(name, seed, catalogue, pack):
-    found = one(catalogue[name], pack, lambda g: g * np.float32(1.001), seed)
-    assert found.verdict == "fail", found
+def test_it_sees_a_thousandth_in_float32(name, catalogue, pack):
+    found = [one(catalogue[name], pack, lambda g: g * np.float32(1.001), seed).verdict for seed in range(8)]
+    assert "pass" not in found
+    assert found.count("fail") >= 6
 
 
 def of_complex(real, extension, wrong=1.0):
