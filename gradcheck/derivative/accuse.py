@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.derivative.central import CLEARLY, Estimate, Stencil, estimate, stencil
 from gradcheck.derivative.deep import Probe
-from gradcheck.derivative.jumps import hidden_slope, jumps
+from gradcheck.derivative.jumps import beyond, hidden_slope
 from gradcheck.derivative.noise import Precision, analytic_noise, norm
 from gradcheck.derivative.probe import Centre, Scalar
 
@@ -57,8 +57,13 @@ def charge(centre: Centre, found: Probe) -> Charge:
         e_live = estimate(s, live, precision)
         if live.w.any() and e_live.clearly_differs:
             e, scalar = e_live, live
-        elif jumps(centre, s, np.flatnonzero(dead)):
-            return dropped("the outputs move in jumps (a step function, or a coarser format inside)")
+        else:
+            jump, hidden = beyond(centre, s, scalar, np.flatnonzero(dead))
+            e = replace(e, bar=e.bar + hidden)
+            if jump:
+                return dropped("the outputs move in jumps (a step function, or a coarser format inside)")
+            if not e.clearly_differs:
+                return dropped("the gradient is no larger than what rounding inside the function hides")
 
     e = replace(e, bar=e.bar + hidden_slope(centre, s, scalar, precision))
     if not e.clearly_differs:

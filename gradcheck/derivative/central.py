@@ -111,8 +111,8 @@ class Estimate:
 
     @property
     def resolution(self) -> float:
-        """The bar relative to the gradient."""
-        return self.bar / self.size if self.size > 0.0 else float("inf")
+        """The largest error that may hide: one that the rest of the difference undoes, relative to the gradient."""
+        return (self.bar + abs(self.residual)) / self.size if self.size > 0.0 else float("inf")
 
     @property
     def clearly_differs(self) -> bool:

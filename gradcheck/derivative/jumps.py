@@ -27,28 +27,39 @@ _TO_THE_END = 44
 _ULPS, _AT_ONCE = 16.0, 4.0
 
 
-def jumps(centre: Centre, s: Stencil, outputs: Outputs) -> bool:
-    """Whether outputs that do not move nearby move by a jump farther out.
+def beyond(centre: Centre, s: Stencil, scalar: Scalar, outputs: Outputs) -> tuple[bool, float]:
+    """Look where outputs that do not move nearby begin to: whether by a jump, and else how much slope that may hide.
 
     ``max(x, 0)`` left of zero does not move either, but sets in continuously: its derivative is zero, and a backward
     that says otherwise is wrong. ``round(x)`` jumps: its derivative is zero as well, but straight-through estimators
     say otherwise on purpose; and what a coarser format does inside looks the same, while its derivative is not zero.
+    ``log(1 + exp(x))`` at -60 is zero in floating point, as ``exp(x)`` is lost beside 1, and sets in by one rounding of
+    that 1. A grain ``G`` that is met at a distance ``t`` may stand for a slope of up to ``G / t``.
     """
-    if outputs.size > _FOLLOWED:
-        outputs = np.sort(centre.rng.choice(outputs, size=_FOLLOWED, replace=False))
     limit = max(_SCALES, _ABSOLUTE / float(np.abs(s.direction.v).min()))
+    hidden = np.zeros(centre.y.size)
     for side in (1.0, -1.0):
         still = outputs
         for near, far in _brackets(side * s.h, limit):
             y = _at(centre, s, far)
             if y is None or not still.size:
                 break
-            for j in map(int, still[y[still] != centre.y[still]]):
+            moved = y[still] != centre.y[still]
+            for j in map(int, _some(centre, still[moved])):
                 _, change = _first_change(lambda t, j=j: _moved(centre, s, j, t), near, far, _HALVINGS)  # type: ignore[misc]
                 if change > abs(float(y[j] - centre.y[j])) / _SHRINKS:
-                    return True
-            still = still[y[still] == centre.y[still]]
-    return False
+                    return True, 0.0
+                t, grain = _first_change(lambda t, j=j: _moved(centre, s, j, t), near, far, _TO_THE_END)  # type: ignore[misc]
+                hidden[j] = max(hidden[j], grain / abs(t))
+            still = still[~moved]
+    return False, float((np.abs(scalar.w) * hidden).sum())
+
+
+def _some(centre: Centre, outputs: Outputs) -> Outputs:
+    """Return as many outputs as can be followed."""
+    if outputs.size <= _FOLLOWED:
+        return outputs
+    return np.asarray(np.sort(centre.rng.choice(outputs, size=_FOLLOWED, replace=False)))
 
 
 def hidden_slope(centre: Centre, s: Stencil, scalar: Scalar, precision: Precision) -> float:
