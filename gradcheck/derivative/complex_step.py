@@ -34,6 +34,8 @@ _SUMS = 32.0
 _SUSPICIOUS = 16.0
 # Where functions compute as finely as this, differences resolve what matters, and the complex step accuses nobody.
 FINE = 2.0**-40
+# A complex product costs four real ones, and eight of float32, once for each argument: a large layer would notice.
+_LARGEST, _LARGEST_COARSE = 2**20, 2**14
 # The real part may differ from the output by so many roundings: complex products are summed in another order.
 _SAME = 256.0
 
@@ -49,7 +51,7 @@ class Agreement:
     size : float
         ``norm(g * v)``, as in `Estimate`.
     grain : float
-        The rounding of the outputs that move. What changes them by less, over a whole scale, is nothing to their format.
+        The rounding of the outputs that move. What changes them by less over a whole scale is nothing to their format.
     """
 
     numeric: float
@@ -80,6 +82,8 @@ class ComplexStep:
     def __init__(self, centre: Centre) -> None:
         self.centre = centre
         self.refused = "" if centre.function.extension is not None else "there is no extension to try"
+        if centre.x.size > (_LARGEST if centre.precision.eps <= FINE else _LARGEST_COARSE):
+            self.refused = "it would cost more than all else"
 
     def along(self, where: slice, v: Vector, scalar: Scalar, precision: Precision) -> Agreement | None:
         """Hold the gradient along ``v`` on ``x[where]`` against the complex step; None where that is not taken."""

@@ -265,6 +265,6 @@ def test_a_pass_says_what_one_element_would_have_to_be_off_by():
         "directions only: W) · 3 outputs on a kink set aside"
     )
     assert lines_of(report_of(dataclasses.replace(layer, complete=("x", "W"), set_aside=1)))[0] == (
-        "L   pass   1 rule · 1 case · would have caught a relative error of 3.3e-09 (2e-08 in one element) · 1 output on a "
-        "kink set aside"
+        "L   pass   1 rule · 1 case · would have caught a relative error of 3.3e-09 (2e-08 in one element) · 1 output "
+        "on a kink set aside"
     )
