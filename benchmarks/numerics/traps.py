@@ -140,6 +140,7 @@ DOUBLE = (
     Trap("softplus, log(1 + exp(x)), at -60", layer.softplus, {"x": normal(6, offset=-60)}),
     Trap("1 - tanh(x) at 30", layer.one_minus_tanh, {"x": normal(6, offset=30)}),
     Trap("pseudo-Huber loss of one residual of 1e-12", layer.pseudo_huber, {"x": positive(1e-12, n=1)}),
+    Trap("pseudo-Huber loss, some residuals of 1e-12", layer.pseudo_huber, {"x": positive(1e-12, 1, 1, 1)}),
     # Scale: a fixed tolerance is nothing, or everything.
     Trap("affine, x of 1e-100", layer.affine, _AFFINE | {"x": normal(4, 3, scale=1e-100)}, times(1.01, "W")),
     Trap("affine, x of 1e-6", layer.affine, _AFFINE | {"x": normal(4, 3, scale=1e-6)}, times(1.01, "W")),
