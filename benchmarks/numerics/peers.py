@@ -234,11 +234,10 @@ def counted(problem: Problem) -> tuple[Problem, Counter[str]]:
 
 
 def versions(peers: Iterable[Peer]) -> str:
-    """Say what was measured: Python, NumPy, gradcheck and the peers' packages."""
-    packages = ["numpy", "gradcheck", *dict.fromkeys(peer.name.split()[0] for peer in peers)]
-    return ", ".join(
-        [f"Python {platform.python_version()}", *(f"{package} {metadata.version(package)}" for package in packages)]
-    )
+    """Say what was measured: Python, gradcheck, NumPy and the peers' packages."""
+    packages = ["numpy", *dict.fromkeys(peer.name.split()[0] for peer in peers)]
+    installed = [f"{package} {metadata.version(package)}" for package in packages]
+    return ", ".join([f"Python {platform.python_version()}", f"gradcheck {gradcheck.__version__}", *installed])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -108,9 +108,7 @@ def elementwise(f: Callable[[Array], Array], df: Callable[[Array], Array]) -> La
 
 relu = elementwise(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(x.dtype))
 relu_from_right = elementwise(lambda x: np.maximum(x, 0), lambda x: (x >= 0).astype(x.dtype))
-leaky = elementwise(
-    lambda x: np.where(x > 0, x, x / 100), lambda x: np.where(x > 0, np.ones_like(x), np.ones_like(x) / 100)
-)
+leaky = elementwise(lambda x: np.where(x > 0, x, x / 100), lambda x: np.where(x > 0, 1, 0.01).astype(x.dtype))
 absolute = elementwise(np.abs, np.sign)
 hinge = elementwise(lambda x: np.maximum(1 - x, 0), lambda x: -(x < 1).astype(x.dtype))
 clip = elementwise(lambda x: np.clip(x, -1, 1), lambda x: (np.abs(x) <= 1).astype(x.dtype))
