@@ -60,7 +60,7 @@ _CLEAR = 0.5
 class Stencil:
     """What five evaluations along a direction gave, per output; ``dx1``, ``dx2`` per element of the direction.
 
-    ``typical`` is the median of ``largest``, the size of all outputs that are not zero.
+    ``typical`` is the median of ``largest``, the size of all outputs that are not zero; ``span`` is how far each moved.
     """
 
     h: float
@@ -73,6 +73,7 @@ class Stencil:
     largest: Vector
     dead: np.ndarray[tuple[int], np.dtype[np.bool_]]
     typical: float
+    span: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,12 @@ class Estimate:
 
     @property
     def resolution(self) -> float:
-        """The largest error that may hide: one that the rest of the difference undoes, relative to the gradient."""
-        return (self.bar + abs(self.residual)) / self.size if self.size > 0.0 else float("inf")
+        """The largest error that may hide: one that the rest of the difference undoes, relative to the gradient.
+
+        Where the parts of ``g * v`` cancel (outputs were set aside since ``v`` was drawn), a common factor shows less.
+        """
+        felt = min(self.size, abs(self.numeric - self.residual))
+        return (self.bar + abs(self.residual)) / felt if felt > 0.0 else float("inf")
 
     @property
     def clearly_differs(self) -> bool:
@@ -150,7 +155,8 @@ def stencil(centre: Centre, direction: Direction, h: float) -> Stencil | None:
         return None
     largest = np.maximum(np.abs(y0), np.maximum(np.abs(y[2.0]), np.abs(y[-2.0])))
     dead = np.logical_and.reduce([y_k == y0 for y_k in y.values()])
-    return Stencil(h, direction, dx1, dx2, dy1, t, d4, largest, dead, _median(largest[largest > 0.0]))
+    span = np.maximum(np.abs(y[2.0] - y0), np.abs(y[-2.0] - y0))
+    return Stencil(h, direction, dx1, dx2, dy1, t, d4, largest, dead, _median(largest[largest > 0.0]), span)
 
 
 def estimate(s: Stencil, scalar: Scalar, precision: Precision) -> Estimate:

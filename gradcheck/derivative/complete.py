@@ -111,6 +111,7 @@ def _own(s: Stencil, part: Colour, k: int, block: Block) -> Stencil:
         s.largest[mine],
         s.dead[mine],
         s.typical,
+        s.span[mine],
     )
 
 
