@@ -19,6 +19,7 @@ from typing import Any, TextIO
 import click
 
 from gradcheck import __version__
+from gradcheck.cases.profile import PROFILES
 from gradcheck.errors import UsageError
 from gradcheck.records import Report
 from gradcheck.report import json, junit, text
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @click.option("--signature", metavar='"(n,i),(i,o)->(n,o)"', help="Shapes of the inputs and outputs.")
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "default", "thorough"]),
+    type=click.Choice(list(PROFILES)),
     default="default",
     show_default=True,
     help="How many cases, and how many compared element by element.",

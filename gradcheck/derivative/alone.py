@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.derivative.accuse import Charge, charge
 from gradcheck.derivative.central import Estimate
-from gradcheck.derivative.complex_step import FINE, ComplexStep
+from gradcheck.derivative.complex_step import ComplexStep
 from gradcheck.derivative.deep import Probe, probe
 from gradcheck.derivative.function import Block, Comparison
 from gradcheck.derivative.locate import locate
@@ -78,13 +78,13 @@ def _differs(step: ComplexStep, block: Block, probed: Probe, e: Estimate, so_far
     so_far.reason = accused.reason
     so_far.let_go = max(so_far.let_go, abs(e.residual) / e.size if e.size > 0.0 else np.inf)
     # Where differences of a coarse format are not sure, the complex step may be.
-    return proven_along(step, block, probed) if probed.precision.eps > FINE else None
+    return proven_along(step, block, probed) if not probed.precision.is_fine else None
 
 
 def _failed(step: ComplexStep, block: Block, probed: Probe, charged: Charge) -> Comparison:
     """Name the worst element; a charge that holds for no single element is not brought."""
     found = locate(step.centre, block, probed.direction, charged)
-    if found is None and charged.precision.eps > FINE:
+    if found is None and not charged.precision.is_fine:
         found = proven_along(step, block, probed)
     reason = "the gradient differs along a direction, but no single element differs beyond its own error bar"
     return found or Comparison(block.name, "inconclusive", reason=reason)

@@ -50,8 +50,6 @@ _SOUND = 0.1
 CLEARLY = 2.0
 # So many bars outside, a difference needs no better step to be told from rounding that was underestimated.
 _BY_FAR = 64.0
-# Formats so fine leave room for many smaller steps.
-_FINE = 2.0**-40
 # Where rounding is not what the formats promise but what was measured, a slope has to stand clear of it by this.
 _CLEAR = 0.5
 
@@ -196,8 +194,7 @@ def _ulp(s: Stencil, w: Vector, precision: Precision) -> Vector:
     steps are so fine that smaller ones show such rounding before anything is called wrong, this is asked only of the
     outputs that are looked at: by itself, each element of ``exp(10 x)`` is as exact as the largest.
     """
-    fine = precision.eps <= _FINE
-    typical = _median(s.largest[(s.largest > 0.0) & (w != 0.0)]) if fine else s.typical
+    typical = _median(s.largest[(s.largest > 0.0) & (w != 0.0)]) if precision.is_fine else s.typical
     ulp = np.maximum(precision.eps * np.maximum(s.largest, typical), precision.tiny)
     return np.asarray(np.where(s.largest > 0.0, ulp, 0.0))
 

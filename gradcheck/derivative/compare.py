@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcheck.derivative.alone import alone
 from gradcheck.derivative.complete import complete
-from gradcheck.derivative.complex_step import FINE, ComplexStep
+from gradcheck.derivative.complex_step import ComplexStep
 from gradcheck.derivative.function import Block, Comparison, Function
 from gradcheck.derivative.joint import Joint, joint
 from gradcheck.derivative.noise import norm
@@ -84,7 +84,7 @@ def _together(step: ComplexStep, blocks: tuple[Block, ...], scalar: Scalar, agre
     In a coarse format the rounding of all blocks would drown the differences of one: they are gone through one by one.
     """
     found: dict[str, Comparison] = {}
-    groups = [blocks] if step.centre.precision.eps <= FINE else [(block,) for block in blocks]
+    groups = [blocks] if step.centre.precision.is_fine else [(block,) for block in blocks]
     for group in filter(None, groups):
         found |= _exactly(step, group, scalar, agreed)
     return found

@@ -32,8 +32,6 @@ _STEP = 2.0**-100
 _SUMS = 32.0
 # Beyond so many bars it is worth looking for an element that is wrong; below, backwards lose such digits themselves.
 _SUSPICIOUS = 16.0
-# Where functions compute as finely as this, differences resolve what matters, and the complex step accuses nobody.
-FINE = 2.0**-40
 # A complex product costs four real ones, and eight of float32, once for each argument: a large layer would notice.
 _LARGEST, _LARGEST_COARSE = 2**20, 2**14
 # The real part may differ from the output by so many roundings: complex products are summed in another order.
@@ -82,7 +80,7 @@ class ComplexStep:
     def __init__(self, centre: Centre) -> None:
         self.centre = centre
         self.refused = "" if centre.function.extension is not None else "there is no extension to try"
-        if centre.x.size > (_LARGEST if centre.precision.eps <= FINE else _LARGEST_COARSE):
+        if centre.x.size > (_LARGEST if centre.precision.is_fine else _LARGEST_COARSE):
             self.refused = "it would cost more than all else"
 
     def along(self, where: slice, v: Vector, scalar: Scalar, precision: Precision) -> Agreement | None:
@@ -128,9 +126,9 @@ def suspect(
         found = step.along(slice(start, stop), v[start:stop], scalar, precision)
         return float("nan") if found is None else found.residual
 
-    shares = {block: abs(residual(block.start, block.stop)) for block in blocks}
-    block = max(blocks, key=lambda block: np.nan_to_num(shares[block], nan=-1.0))
-    start, stop, r = block.start, block.stop, residual(block.start, block.stop)
+    shares = {block: residual(block.start, block.stop) for block in blocks}
+    block = max(blocks, key=lambda block: np.nan_to_num(abs(shares[block]), nan=-1.0))
+    start, stop, r = block.start, block.stop, shares[block]
     while stop - start > 1 and np.isfinite(r):
         middle = (start + stop) // 2
         left = residual(start, middle)
@@ -147,7 +145,7 @@ def prove(step: ComplexStep, block: Block, i: int, scalar: Scalar, precision: Pr
     a fresh cotangent shows it again.
     """
     found = confirm_twice(step.centre, block, i, scalar, precision)
-    if found is not None or precision.eps <= FINE:
+    if found is not None or precision.is_fine:
         return found
     found = _spoken(step, block, i, scalar, precision)
     if found is None:

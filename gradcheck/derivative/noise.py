@@ -56,6 +56,11 @@ class Precision:
     measured: bool = False
 
     @property
+    def is_fine(self) -> bool:
+        """Whether differences resolve what matters, at a step that leaves room for many smaller ones."""
+        return self.eps <= 2.0**-40
+
+    @property
     def floor(self) -> float:
         """The least scale of an element relative to its size: below it ``x + h v`` would round back to ``x``."""
         return float(max(2.0**-20, 2.0 * self.eps**0.5))
