@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gradcheck import __version__
 from gradcheck.cases.profile import profile_of
 from gradcheck.cases.search import Settings
+from gradcheck.config import Where, chosen, read
 from gradcheck.errors import GradientError, UsageError
 from gradcheck.examine import Request, examine
 from gradcheck.records import Report
+from gradcheck.rules.catalogue import CATALOGUE
+from gradcheck.rules.levels import Selection
 from gradcheck.subject.discover import Found, discover, nothing_found, of_object
+
+Codes = str | Iterable[str] | None
 
 
 def check(
@@ -29,6 +35,12 @@ def check(
     seed: int = 0,
     case: str | None = None,
     profile: str = "default",
+    select: Codes = None,
+    extend_select: Codes = None,
+    ignore: Codes = None,
+    error: Codes = None,
+    warning: Codes = None,
+    config: str | Path | None = None,
 ) -> Report:
     """Check the hand-written backward of a layer.
 
@@ -53,6 +65,13 @@ def check(
         One printed case, to be replayed alone.
     profile : {"quick", "default", "thorough"}
         How many cases to try, and how many of them to compare element by element (see `gradcheck.cases.profile`).
+    select, extend_select, ignore : codes of rules, optional
+        Only these rules; these too, off as they are otherwise; without these. Codes are ``"GC205"``, or the beginning
+        of several, ``"GC2"``, or ``"ALL"``: one string with commas, or several. The longer one wins, then ``ignore``.
+    error, warning : codes of rules, optional
+        Rules to report at this level.
+    config : str or Path, optional
+        A pyproject.toml with a ``[tool.gradcheck]`` table that this is laid over. Without it no file is read.
 
     Returns
     -------
@@ -75,9 +94,13 @@ def check(
     ('fail', 'GC101')
     """
     seed = _seed(seed)
-    request = Request(
-        inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case, profile=profile
+    selection = _selection(
+        config, select=select, extend_select=extend_select, ignore=ignore, error=error, warning=warning
     )
+    request = Request(
+        inputs=inputs, settings=settings, cases=cases, signature=signature, seed=seed, case=case, profile=profile,
+        selection=selection,
+    )  # fmt: skip
     return Report(seed, (examine(of_object(subject), request, strict=True),), __version__)
 
 
@@ -110,8 +133,14 @@ def check_targets(
     case: str | None = None,
     signature: str | None = None,
     profile: str = "default",
+    select: Codes = None,
+    extend_select: Codes = None,
+    ignore: Codes = None,
+    error: Codes = None,
+    warning: Codes = None,
+    config: str | Path | None = None,
 ) -> Report:
-    """Check every layer found in files, directories, notebooks and modules.
+    """Check every layer found in files, directories, notebooks and modules, with the options of the command line.
 
     Returns
     -------
@@ -120,10 +149,14 @@ def check_targets(
     Raises
     ------
     UsageError
-        If a target does not exist, is none of these, or has no layer in it.
+        If a target does not exist, is none of these, or has no layer in it; if a rule does not exist.
     """
     profile_of(profile)
-    request = Request(signature=signature, seed=seed, case=case, profile=profile)
+    selection = _selection(
+        config, "--{}".format,
+        select=select, extend_select=extend_select, ignore=ignore, error=error, warning=warning,
+    )  # fmt: skip
+    request = Request(signature=signature, seed=seed, case=case, profile=profile, selection=selection)
     found: list[Found] = []
     for target in targets:
         layers = discover(target)
@@ -131,6 +164,13 @@ def check_targets(
             raise nothing_found(target)
         found += layers
     return Report(seed, tuple(examine(layer, request) for layer in found), __version__)
+
+
+def _selection(config: str | Path | None, where: Where | None = None, **given: Codes) -> Selection:
+    """Return the selection of rules that was given, laid over that of a file."""
+    under = None if config is None else read(Path(config), CATALOGUE)
+    given = {key.replace("_", "-"): codes for key, codes in given.items()}
+    return chosen(given, CATALOGUE, where=where, under=under)
 
 
 def _seed(seed: int) -> int:

@@ -20,12 +20,15 @@ import click
 
 from gradcheck import __version__
 from gradcheck.cases.profile import PROFILES
+from gradcheck.config import find, no_such_rule
 from gradcheck.errors import UsageError
 from gradcheck.records import Report
-from gradcheck.report import json, junit, text
+from gradcheck.report import json, junit, pages, text
 from gradcheck.report.layout import repeat_command, tally
 
 PASSED, FAILED, NOTHING_CHECKED, INTERRUPTED = 0, 1, 2, 130
+
+_codes = partial(click.option, metavar="CODES", multiple=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     help="How many cases, and how many compared element by element.",
 )
 @click.option("--strict", is_flag=True, help="Fail if a layer could not be checked.")
+@_codes("--select", help="Only these rules: codes or their beginnings, as in GC1,GC205, or ALL.")
+@_codes("--extend-select", help="These rules too, where they are off otherwise.")
+@_codes("--ignore", help="Without these rules.")
+@_codes("--error", help="Rules that fail the check.")
+@_codes("--warning", help="Rules that are only shown.")
+@click.option(
+    "--config", metavar="FILE", help="Read [tool.gradcheck] from this file. [default: nearest pyproject.toml]"
+)
+@click.option("--isolated", is_flag=True, help="Read no configuration file.")
 @click.version_option(__version__, "--version", prog_name="gradcheck", message="%(prog)s %(version)s")
 def check_command(
     targets: tuple[str, ...],
@@ -75,6 +87,9 @@ def check_command(
     signature: str | None,
     profile: str,
     strict: bool,
+    config: str | None,
+    isolated: bool,
+    **rules: tuple[str, ...],
 ) -> int:
     """Check the hand-written backward of every layer in TARGET.
 
@@ -85,11 +100,16 @@ def check_command(
         raise UsageError("no target was given", fix="name what to check, for example: gradcheck layers.py")
     if output is not None and not output.absolute().parent.is_dir():
         raise UsageError(f"cannot write {output}: there is no such directory", fix="make it, or name another file")
+    if isolated and config is not None:
+        raise UsageError("both --config and --isolated were given", fix="give one: to read a file, or to read none")
 
-    report = _check(targets, seed=seed, case=case, signature=signature, profile=profile)
-    given = {"--signature": signature, "--profile": None if profile == "default" else profile}
-    options = [word for name, value in given.items() if value is not None for word in (name, value)]
-    repeat = partial(repeat_command, options=options)
+    # An option that was not given is None; one that was given several times adds up.
+    chosen = {name: ",".join(codes) if codes else None for name, codes in rules.items()}
+    file = config if isolated or config is not None else find(Path.cwd())
+    report = _check(targets, seed=seed, case=case, signature=signature, profile=profile, config=file, **chosen)
+    given = {"signature": signature, "profile": None if profile == "default" else profile, **chosen, "config": config}
+    options = [word for name, value in given.items() if value is not None for word in (_flag(name), value)]
+    repeat = partial(repeat_command, options=[*options, *(["--isolated"] if isolated else [])])
     if form == "text":
         color = output is None and text.wants_color(sys.stdout)
         rendered = text.render(report, color=color, repeat=repeat)
@@ -106,25 +126,30 @@ def check_command(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-def rules_command() -> int:
+@click.option("--format", "form", type=click.Choice(list(pages.FORMS)), default="text", show_default=True)
+def rules_command(form: str) -> int:
     """List the rules: code, default level, title."""
-    from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _check
-
-    _put("".join(f"{rule.code}  {rule.level:7}  {rule.title}\n" for _, rule in sorted(CATALOGUE.items())), sys.stdout)
+    _put(pages.FORMS[form](_pages()), sys.stdout, encoding=None if form == "text" else "utf-8")
     return PASSED
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("code")
 def rule_command(code: str) -> int:
-    """Explain one rule, for example GC201."""
+    """Explain one rule, for example GC201, or a family of them, for example GC2."""
+    known = _pages()
+    asked = [page for page in known if code and page.code.startswith(code.upper())]
+    if not asked:
+        raise no_such_rule(f"there is no rule {code!r}", code, [page.code for page in known])
+    _put(pages.explain(asked), sys.stdout)
+    return PASSED
+
+
+def _pages() -> list[pages.Page]:
+    """Return what the catalogue says about each rule, in the order of their codes."""
     from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _check
 
-    rule = CATALOGUE.get(code.upper())
-    if rule is None:
-        raise UsageError(f"there is no rule {code!r}", fix="gradcheck rules lists the codes")
-    _put(f"{rule.code}  {rule.title}  ({rule.level})\n\n{rule.page.strip()}\n", sys.stdout)
-    return PASSED
+    return [pages.Page(rule.code, rule.level, rule.title, rule.page) for _, rule in sorted(CATALOGUE.items())]
 
 
 def _command(arguments: Sequence[str]) -> click.Command:
@@ -134,6 +159,10 @@ def _command(arguments: Sequence[str]) -> click.Command:
     if subcommand is None or Path(first).exists():
         return check_command
     return click.Group("gradcheck", commands={first: subcommand})
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _check(targets: Sequence[str], **options: Any) -> Report:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gradcheck.config import FILE, has_table
 from gradcheck.errors import GradientError, UsageError
 from gradcheck.records import Report, SubjectReport
 from gradcheck.report.layout import headline
@@ -47,10 +48,13 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Report]:
     """Check the gradients of a layer: ``gradcheck(Affine)``, ``gradcheck(Affine, signature=...)``.
 
     Takes what ``gradcheck.check`` takes and returns its report; if the layer does not pass, the test fails with the
-    report as its text, and with the command that repeats it.
+    report as its text, and with the command that repeats it. Which rules count is what ``[tool.gradcheck]`` says in the
+    pyproject.toml of pytest's root directory, with what the test says laid over it.
     """
     config = request.config
-    options = {"seed": _seed(config), "case": config.getoption("--gradcheck-case")}
+    options: dict[str, Any] = {"seed": _seed(config), "case": config.getoption("--gradcheck-case")}
+    if has_table(file := config.rootpath / FILE):
+        options["config"] = file
 
     def check_layer(subject: object, **kwargs: Any) -> Report:
         __tracebackhide__ = True

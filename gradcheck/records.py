@@ -51,6 +51,10 @@ class Case:
         Seeds every draw that the case needs (values, cotangents, directions), in sub-streams of their own.
     given : int or None
         The position of the case among those that the user gave (``inputs=`` or ``cases=``), counted from 0.
+    large : int
+        Real inputs are spread between minus and plus this number; 0: they are of ordinary size.
+    ties : bool
+        Real inputs are small whole numbers, so that some are 0 and some are equal.
 
     Examples
     --------
@@ -64,11 +68,14 @@ class Case:
     sizes: tuple[tuple[str, int], ...] = ()
     seed: int = 0
     given: int | None = None
+    large: int = 0
+    ties: bool = False
 
     def __str__(self) -> str:
         """Return the one short string that ``--case`` replays."""
         words = [] if self.given is None else [f"given={self.given}"]
         words += [f"{name}={size}" for name, size in self.sizes]
+        words += [f"large={self.large}"] * (self.large > 0) + ["ties=1"] * self.ties
         return " ".join([*words, f"seed={self.seed}"])
 
     @classmethod
@@ -95,7 +102,8 @@ class Case:
             values[name] = int(number)
         seed = values.pop("seed", 0)
         given = values.pop("given", None)
-        return cls(sizes=tuple(values.items()), seed=seed, given=given)
+        large, ties = values.pop("large", 0), bool(values.pop("ties", 0))
+        return cls(sizes=tuple(values.items()), seed=seed, given=given, large=large, ties=ties)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,70 @@ def test_the_repeat_line_keeps_the_signature_that_was_given(engine, run):
     assert """repeat: gradcheck layers.py::Affine --signature '(n)->(n)' --case "n=2 seed=0"\n""" in out
 
 
-def test_options_reach_the_engine(engine, run):
+NO_RULES = dict.fromkeys(("select", "extend_select", "ignore", "error", "warning", "config"))
+
+
+def test_options_reach_the_engine(engine, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     calls = engine(PASS)
     run("a.py", "b.py::B", "--seed", "7", "--case", "n=1 seed=2", "--signature", "(n)->(n)", "--profile", "quick")
     run("c.py")
     assert calls == [
-        (["a.py", "b.py::B"], {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"}),
-        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"}),
+        (
+            ["a.py", "b.py::B"],
+            {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"} | NO_RULES,
+        ),
+        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"} | NO_RULES),
     ]
+
+
+def test_the_choice_of_rules_reaches_the_engine_and_the_repeat_line(engine, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    calls = engine(FAIL)
+    given = ["--select", "GC1,GC2", "--ignore", "GC205", "--ignore", "GC206", "--error", "ALL", "--isolated"]
+    _, out, _ = run("layers.py", "--extend-select", "GC3", *given, "--warning", "GC101")
+    chosen = {"select": "GC1,GC2", "extend_select": "GC3", "ignore": "GC205,GC206", "error": "ALL", "warning": "GC101"}
+    assert calls[0][1] == {"seed": 0, "case": None, "signature": None, "profile": "default", "config": None} | chosen
+    assert (
+        "repeat: gradcheck layers.py::Affine --extend-select GC3 --select GC1,GC2 --ignore GC205,GC206 --error ALL "
+        '--warning GC101 --isolated --case "n=2 seed=0"\n'
+    ) in out
+
+
+def test_the_nearest_table_holds_unless_a_file_is_named_or_none_is_wanted(engine, run, tmp_path, monkeypatch):
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[tool.gradcheck]", encoding="utf-8")
+    (tmp_path / "layers").mkdir()
+    monkeypatch.chdir(tmp_path / "layers")
+    calls = engine(FAIL)
+    for options in ([], ["--config", "my.toml"], ["--isolated"]):
+        _, out, _ = run("a.py", *options)
+        assert " ".join(["repeat: gradcheck layers.py::Affine", *options, "--case"]) in out
+    assert [options["config"] for _, options in calls] == [file, "my.toml", None]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--select", "GC2O1"],
+            "--select names 'GC2O1', which is no rule\n  to fix it: did you mean GC201? (`gradcheck rules` ",
+        ),
+        (["--extend-select", ","], "no layer found"),
+        (["--select", ""], "--select is empty, which leaves no rule\n  to fix it: name codes, or leave it out"),
+        (["--config", "my.toml"], "there is no file my.toml\n  to fix it: check the path"),
+        (
+            ["--config", "my.toml", "--isolated"],
+            "both --config and --isolated were given\n  to fix it: give one: to read a file, or to read none",
+        ),
+    ],
+)
+def test_a_choice_of_rules_that_cannot_be(run, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "layers.py").write_text("", encoding="utf-8")
+    status, out, err = run("layers.py", *options)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"gradcheck: {message}")
 
 
 def test_json_on_standard_output(engine, run):
@@ -329,23 +385,34 @@ def catalogue(monkeypatch):
 def test_rules_are_listed_in_order(run):
     assert run("rules") == (
         0,
-        "GC101  warning  a gradient is wrong\nGC201  error    backward overwrites dout\n",
+        "GC1  values and shapes of the gradients\n"
+        "  GC101  warning  a gradient is wrong\n"
+        "GC2  what is overwritten, what shares memory\n"
+        "  GC201  error    backward overwrites dout\n",
         "",
     )
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_a_rule_is_explained(run):
-    assert run("rule", "gc201") == (0, "GC201  backward overwrites dout  (error)\n\nWhy it matters.\n", "")
+def test_rules_are_listed_for_programs(run):
+    status, out, err = run("rules", "--format", "json")
+    assert (status, err) == (0, "")
+    assert [rule["code"] for rule in json.loads(out)] == ["GC101", "GC201"]
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_a_rule_that_is_not_there(run):
-    assert run("rule", "GC1") == (
-        2,
-        "",
-        "gradcheck: there is no rule 'GC1'\n  to fix it: gradcheck rules lists the codes\n",
-    )
+@pytest.mark.parametrize("code", ["gc201", "GC2"])
+def test_a_rule_and_a_family_are_explained(run, code):
+    assert run("rule", code) == (0, "GC201  backward overwrites dout  (error)\n\nWhy it matters.\n", "")
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [("GC210", "did you mean GC201? (`gradcheck rules` lists the codes)"), ("", "`gradcheck rules` lists the codes")],
+)
+def test_a_rule_that_is_not_there(run, code, fix):
+    assert run("rule", code) == (2, "", f"gradcheck: there is no rule {code!r}\n  to fix it: {fix}\n")
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -467,7 +534,7 @@ def test_the_shipped_rules_can_be_looked_up(run):
     status, out, _ = run("rules")
     assert status == 0
     for line in out.splitlines():
-        code = line.split()[0]
+        code = line.split()[0]  # of a rule or of a family
         status, page, _ = run("rule", code)
         assert status == 0
         assert page.startswith(code)

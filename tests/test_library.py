@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import array_shapes
 
 import gradcheck
 from gradcheck import GradientError, UsageError, assert_gradients, check
+from gradcheck.rules.levels import Selection
 
 rng = np.random.default_rng(2)
 X, W, B = rng.standard_normal((4, 3)), rng.standard_normal((3, 2)), rng.standard_normal(2)
@@ -336,6 +337,49 @@ class TestUsageErrors:
     def test_layers_that_do_not_run(self, subject, message):
         with pytest.raises(UsageError, match=message):
             check(subject, inputs=(X,))
+
+
+class TestRules:
+    """The engine is stood in for: what it makes of a selection is told in tests/test_examine.py."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        requests = []
+
+        def examine(found, request, **_):
+            requests.append(request.selection)
+            return gradcheck.SubjectReport(found.name, found.target, "pass")
+
+        monkeypatch.setattr("gradcheck.api.examine", examine)
+        return requests
+
+    def test_are_chosen_by_codes(self, asked):
+        check(Relu, select="GC1, GC2", ignore=["GC201"], error=("GC106",), warning="ALL", extend_select=iter(["GC3"]))
+        assert asked == [Selection(("GC1", "GC2"), ("GC3",), ("GC201",), ("GC106",), ("ALL",))]
+
+    def test_no_file_is_read_but_the_one_that_is_named(self, asked, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "pyproject.toml").write_text('[tool.gradcheck]\nignore = ["GC1"]', encoding="utf-8")
+        check(Relu)
+        check(Relu, config="pyproject.toml", error="GC2")
+        assert asked == [
+            Selection(),
+            Selection(error=("GC2",), under=Selection(ignore=("GC1",), root=str(tmp_path))),
+        ]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"ignore": "GC999"}, "ignore names 'GC999', which is no rule"),
+            ({"extend_select": ["GC101", 201]}, r"extend_select is \['GC101', 201\], expected codes of rules"),
+            ({"select": []}, "select is empty, which leaves no rule"),
+            ({"error": True}, r'error is True, .* write error=\["GC205"\]'),
+            ({"config": "missing.toml"}, "there is no file missing.toml"),
+        ],
+    )
+    def test_that_are_not_there(self, options, message):
+        with pytest.raises(UsageError, match=message):
+            check(Relu, **options)
 
 
 class TestUnchecked:

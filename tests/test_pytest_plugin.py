@@ -114,6 +114,15 @@ def test_the_seed_is_zero_then_the_ini_files_then_the_command_lines(pytester):
     assert shown("--gradcheck-seed", "4") == expected(4)
 
 
+def test_the_rules_are_those_of_the_root_directorys_pyproject(pytester):
+    file = pytester.path / "pyproject.toml"
+    pytester.makepyfile("def test_right(gradcheck): gradcheck('right', ignore='GC205')")
+    file.write_text("[tool.pytest.ini_options]", encoding="utf-8")
+    pytester.runpytest("-s").stdout.fnmatch_lines(["*called with right 0 None {'ignore': 'GC205'}*"])
+    file.write_text("[tool.pytest.ini_options]\n[tool.gradcheck]", encoding="utf-8")
+    pytester.runpytest("-s").stdout.fnmatch_lines([f"*called with right 0 None *{file.name}')*'ignore': 'GC205'*"])
+
+
 @pytest.mark.parametrize("seed", ["-1", "x", "1.5", ""])
 def test_a_seed_that_cannot_be_used_stops_the_run(pytester, seed):
     result = pytester.runpytest(f"--gradcheck-seed={seed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -108,10 +108,13 @@ class Plan:
             )
         settings = {k: realise(r, stream(case.seed, "value", str(k)), sizes) for k, r in self.settings.items()}
         inputs = {k: realise(r, stream(case.seed, "value", k), sizes) for k, r in self.inputs.items()}
-        return settings, inputs
+        return settings, {k: _poked(r, inputs[k], case) for k, r in self.inputs.items()}
 
     def sweep(self, seed: int, count: int) -> Iterator[Case]:
-        """Yield the cases of a run: the trial sizes, all smallest, all equal, then random ones with 1 among them."""
+        """Yield the cases of a run: the trial sizes, all smallest, all equal, then random ones with 1 among them.
+
+        Some of the random ones are at large values, or full of zeros and ties.
+        """
         names, choices = self.names, self.choices
         rng = stream(seed, "sizes", *names)
         fixed: list[Mapping[str, int]] = [
@@ -126,7 +129,10 @@ class Plan:
                 sizes = {name: self.limit(name) + int(rng.integers(0, top)) for name in names}
             if number > 0:
                 sizes |= {name: int(rng.choice(values)) for name, values in choices.items()}
-            yield self.case(sizes, seed * 1_000_003 + number)
+            large, ties = _POKES.get(number % _TURN, (0, False))
+            if large or ties:  # enough elements to have some of each kind
+                sizes |= {name: self.limit(name) + int(rng.integers(2, 5)) for name in names if name not in choices}
+            yield replace(self.case(sizes, seed * 1_000_003 + number), large=large, ties=ties)
 
     def smaller(self, case: Case, tries: int) -> Iterator[Case]:
         """Yield cases with smaller sizes than ``case``, the smallest first."""
@@ -141,7 +147,29 @@ class Plan:
         combinations = sorted(product(*ranges), key=lambda c: (sum(c), max(c, default=0)))
         for combination in combinations[:tries]:
             if sum(combination) < sum(sizes.values()):
-                yield self.case(dict(zip(self.names, combination, strict=True)), 0)
+                yield replace(case, sizes=tuple(zip(self.names, combination, strict=True)), seed=0)
+
+
+# Which cases of a sweep have large values, and which have ties.
+_TURN = 24
+_POKES = {
+    5: (1000, False),
+    7: (0, True),
+    10: (10, False),
+    13: (0, True),
+    16: (100, False),
+    19: (0, True),
+    22: (1000, False),
+}
+
+
+def _poked(recipe: Recipe, value: Any, case: Case) -> Any:
+    """Spread a real input wide, or round it to a few whole numbers, where the case asks for it."""
+    if not isinstance(recipe, Spec) or recipe.domain != "real" or recipe.constant:
+        return value
+    if case.large:
+        return case.large * np.clip(value, -1.0, 1.0)
+    return np.rint(np.clip(value, -2.0, 2.0)) if case.ties else value
 
 
 def shapes_of(values: Mapping[str, Any]) -> tuple[Dims, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
+from gradcheck.subject.gradients import shape_or_none
 from gradcheck.subject.protocol import Array, Missing, Pullback, Subject, point_of
 
 Fit = Literal["all", "first", "none"]
@@ -127,7 +128,7 @@ def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> Fit
     found = [gradients.values.get(a.name) for a in subject.arguments if a.differentiable]
     shapes = [a.value.shape for a in subject.arguments if a.differentiable]
     fits = [
-        g is not None and not isinstance(g, Missing) and np.shape(cast(Any, g)) == shape
+        g is not None and not isinstance(g, Missing) and shape_or_none(g) == shape
         for g, shape in zip(found, shapes, strict=True)
     ]
     if all(fits) and not gradients.problems:

@@ -12,11 +12,11 @@ from gradcheck.diagnosis.patterns import recognise
 from gradcheck.diagnosis.stabiliser import stabiliser
 from gradcheck.diagnosis.where import locate
 from gradcheck.records import Case, Finding
-from gradcheck.rules.evidence import Evidence
+from gradcheck.evidence.record import Evidence
 from gradcheck.subject.source import raising_expression
 
 _SAMPLES = 5
-_VALUES = frozenset({"GC101", "GC102", "GC103", "GC104", "GC602"})  # what a right formula would mend
+_VALUES = frozenset({"GC101", "GC102", "GC103", "GC104", "GC402", "GC602"})  # what a right formula would mend
 
 
 def diagnose(obj: Any, points: Points, finding: Finding, case: Case, evidence: Evidence) -> Finding:

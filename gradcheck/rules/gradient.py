@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.derivative.function import Comparison
+from gradcheck.evidence.agree import SHARE, top
+from gradcheck.evidence.calls import as_real
+from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Level
-from gradcheck.rules.evidence import Evidence, as_real
+from gradcheck.rules.linearity import constant_part
+from gradcheck.rules.precision import is_coarse
 from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Argument, Missing
 
@@ -21,17 +26,39 @@ def value(evidence: Evidence) -> Iterator[Finding]:
 
     Wrong::
 
-        self.dW = dX @ dout        # X.T @ dout
+        class Linear:
+            def __init__(self, W):
+                self.W = W
 
-    Not flagged: any value between the one-sided slopes at a kink, as ``dout * (x > 0)`` and ``dout * (x >= 0)`` both
-    are for a ReLU at exactly 0. A difference as small as a stabilising constant of forward, such as the 1e-7 in
-    ``np.log(y + 1e-7)``, that backward leaves out is a warning.
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dout):
+                dx = dout @ self.W.T
+                self.dW = self.x.T @ (dout + 0.1 * dx @ self.W)    # self.x.T @ dout
+                return dx
+
+    Not flagged::
+
+        class Relu:
+            def forward(self, x):
+                self.x = x
+                return np.maximum(x, 0)
+
+            def backward(self, dout):
+                return dout * (self.x >= 0)    # at exactly 0 any slope between 0 and 1 is right
+
+    A difference as small as a stabilising constant of forward, such as the 1e-7 in ``np.log(y + 1e-7)``, that backward
+    leaves out is a warning.
 
     To mend it, differentiate forward with respect to this argument alone, at one element, by hand.
     """
     for argument in evidence.owed:
         found = evidence.comparisons.get(argument.name)
-        if found is None or found.verdict != "fail":
+        if found is None or found.verdict != "fail" or is_coarse(evidence, argument.name):
+            continue
+        if argument.name in evidence.unsteady or _is_a_constant(evidence, argument.name, found):  # GC303, GC402
             continue
         size = argument.value.size
         share = "" if found.wrong is None or size == 1 else f" in {found.wrong} of {size} elements"
@@ -47,12 +74,35 @@ def value(evidence: Evidence) -> Iterator[Finding]:
 def missing(evidence: Evidence) -> Iterator[Finding]:
     """GC102: backward gives no gradient, or None, for an argument that the output depends on.
 
+    What is upstream of that argument then learns nothing, without a word.
+
     Wrong::
 
-        self.db = None             # and backward never sets it
+        class Shift:
+            def __init__(self, b):
+                self.b = b
 
-    Not flagged: None for an integer or boolean input, which has no gradient. For arrays that may well be constants (a
-    loss's float targets, a fixed table under a name that parameters do not bear) it is a warning only.
+            def forward(self, x):
+                return x + self.b
+
+            def backward(self, dout):
+                self.db = None    # dout.sum(axis=0)
+                return 1.0 * dout
+
+    Not flagged::
+
+        class Look:
+            def forward(self, x, ids):
+                self.ids, self.shape = ids, x.shape
+                return x[ids]
+
+            def backward(self, dout):
+                dx = np.zeros(self.shape)
+                np.add.at(dx, self.ids, dout)
+                return dx, None    # whole numbers have no gradient
+
+    For arrays that may well be constants (a loss's float targets, a fixed table under a name that parameters do not
+    bear) it is a warning only.
 
     To mend it, return the gradient, or set it as an attribute such as ``self.dW``.
     """
@@ -73,9 +123,25 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
 
     Wrong::
 
-        self.db = dout             # (n, o) for b of shape (o,): dout.sum(axis=0)
+        class Shift:
+            def __init__(self, b):
+                self.b = b
 
-    Not flagged: a Python float for an argument that is a scalar.
+            def forward(self, x):
+                return x + self.b
+
+            def backward(self, dout):
+                self.db = 1.0 * dout    # (n, i) for b of shape (i,): dout.sum(axis=0)
+                return 1.0 * dout
+
+    Not flagged::
+
+        class Scale:
+            def forward(self, x):
+                return 3.0 * x
+
+            def backward(self, dout):
+                return (3.0 * dout).tolist()    # a list of the right shape will do
 
     To mend it, sum over the axes along which the argument was broadcast.
     """
@@ -95,58 +161,68 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
 def finite(evidence: Evidence) -> Iterator[Finding]:
     """GC104: a gradient is NaN or infinite at a point where forward is finite.
 
-    Wrong::
-
-        dx = dout * y / x          # 0 / 0 where x is 0; the same is dout * 2 * x for y = x**2
-
-    Not flagged: an infinite slope where the function really has one is re-drawn elsewhere (points are drawn where
-    forward is smooth).
-
-    To mend it, write the derivative in a form that does not divide by what may vanish.
-    """
-    for argument in evidence.owed:
-        g = evidence.arrays.get(argument.name)
-        if g is not None and not np.all(np.isfinite(g)):
-            bad = np.argwhere(~np.isfinite(g))
-            index = tuple(int(k) for k in bad[0])
-            yield Finding(
-                "GC104", "error",
-                f"the gradient of {argument.name} is not finite in {len(bad)} of {g.size} elements, though forward is",
-                argument.name, index=index, diagnosis=(f"the gradient at {list(index)} is {g[index]}",),
-            )  # fmt: skip
-
-
-def precision(evidence: Evidence) -> Iterator[Finding]:
-    """GC106: a gradient has a coarser dtype than its argument and the output.
-
-    Half of the digits that forward keeps are lost on the way back, and on every layer before this one.
+    One NaN in one gradient is a NaN in every parameter after the next step. While a layer is checked, memory from
+    ``np.empty`` holds NaN rather than whatever happens to be there, so a sum into it shows here, too.
 
     Wrong::
 
-        dx = np.empty(x.shape, dtype="f")       # float32, whatever x is: np.empty_like(x)
+        class Positive:
+            def forward(self, x):
+                self.y = np.maximum(x, 0)
+                return self.y**2
 
-    Not flagged: a layer that works in float32 throughout, forward too.
+            def backward(self, dout):
+                return dout * 2 * self.y**2 / self.y    # 0 / 0 wherever the function is flat
 
-    To mend it, take the dtype from the argument.
+    Not flagged::
+
+        class Positive:
+            def forward(self, x):
+                self.y = np.maximum(x, 0)
+                return self.y**2
+
+            def backward(self, dout):
+                return dout * 2 * np.divide(self.y**2, self.y, out=np.zeros_like(self.y), where=self.y > 0)
+
+    An infinite slope where the function really has one is re-drawn elsewhere. What happens at large values only is
+    GC504.
+
+    To mend it, write the derivative in a form that does not divide by what may vanish, and start sums from np.zeros.
     """
-    for argument in evidence.owed:
-        g = evidence.arrays.get(argument.name)
-        wide = min([argument.value.dtype, *(y.dtype for y in evidence.outputs)], key=lambda dtype: dtype.itemsize)
-        if g is not None and g.dtype.itemsize < wide.itemsize:
-            message = f"the gradient of {argument.name} is {g.dtype}, its argument and the output are {wide}"
-            yield Finding("GC106", "warning", message, argument.name)
+    if evidence.large:
+        return
+    for finding in not_finite(evidence, "GC104", "though forward is"):
+        # On a kink or at a singular point, only where there are finite slopes to both sides.
+        if evidence.kinks is None or any(
+            k.argument == finding.argument and np.isnan(k.analytic) for k in evidence.kinks
+        ):
+            yield finding
 
 
 def structure(evidence: Evidence) -> Iterator[Finding]:
-    """GC105: backward returns another number of gradients than there are arguments.
+    """GC105: backward returns another number of gradients than there are arguments, or another order of them.
 
     Wrong::
 
-        def forward(self, x, y): ...
-        def backward(self, dout): return dout * self.y        # and y's gradient?
+        class Product:
+            def forward(self, x, y):
+                self.x, self.y = x, y
+                return x * y
 
-    Not flagged: integer inputs left out. Values beyond the gradients that are owed are a warning only: many layers
-    return a carried state too.
+            def backward(self, dout):
+                return dout * self.y    # and y's gradient?
+
+    Not flagged::
+
+        class Weighted:
+            def forward(self, x, ids):
+                self.factor = 1.0 + ids
+                return x * self.factor
+
+            def backward(self, dout):
+                return dout * self.factor    # whole numbers have no gradient, and may be left out
+
+    Values beyond the gradients that are owed are a warning only: many layers return a carried state too.
 
     To mend it, return one gradient for each input of forward, in the same order.
     """
@@ -156,6 +232,29 @@ def structure(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("GC105", "error", problem)
     for remark in evidence.gradients.remarks:
         yield Finding("GC105", "warning", remark)
+
+
+def not_finite(evidence: Evidence, code: str, where: str) -> Iterator[Finding]:
+    """Yield a finding for each gradient with elements that are NaN or infinite."""
+    for argument in evidence.owed:
+        g = evidence.arrays.get(argument.name)
+        if g is not None and not np.all(np.isfinite(g)):
+            bad = np.argwhere(~np.isfinite(g))
+            index = tuple(int(k) for k in bad[0])
+            yield Finding(
+                code, "error",
+                f"the gradient of {argument.name} is not finite in {len(bad)} of {g.size} elements, {where}",
+                argument.name, index=index, diagnosis=(f"the gradient at {list(index)} is {g[index]}",),
+            )  # fmt: skip
+
+
+def _is_a_constant(evidence: Evidence, name: str, found: Comparison) -> bool:
+    """Whether all that is wrong is a constant that is added whatever ``dout`` is."""
+    constant = constant_part(evidence, name)
+    if constant is None or found.analytic is None or found.numeric is None or found.index is None:
+        return False
+    off = found.analytic - found.numeric - float(constant.flat[found.index])
+    return abs(off) <= SHARE * top(constant)
 
 
 def _shape_hints(argument: Argument, found: object) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.describe import describe
+from gradcheck.subject.limit import time_limit
 from gradcheck.subject.protocol import Argument, Outputs, Primals
 
 CACHE_NAMES = frozenset({"cache", "caches", "ctx", "context", "saved", "tape", "residuals", "res", "state", "memory"})
@@ -59,9 +60,10 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 
 def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the user's function; `sys.exit` in it must not end the check as if all were well."""
+    """Call the user's function; neither `sys.exit` nor an endless loop in it must end the check as if all were well."""
     try:
-        return function(*args, **kwargs)
+        with time_limit():
+            return function(*args, **kwargs)
     except SystemExit as error:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 

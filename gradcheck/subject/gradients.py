@@ -69,15 +69,16 @@ def _is_one_gradient(returned: Sequence[object], owed: Sequence[Argument]) -> bo
     """Whether a list of numbers (``dx.tolist()``, a comprehension) is the one gradient that is owed."""
     if len(owed) != 1 or not all(isinstance(item, list | float | int | np.number) for item in returned):
         return False
-    return owed[0].value.ndim > 0 and _shape(returned) == owed[0].value.shape
+    return owed[0].value.ndim > 0 and shape_or_none(returned) == owed[0].value.shape
 
 
 def _fits(argument: Argument, item: object) -> bool:
     """Whether a value could be the gradient of an argument; None is as good as a gradient of what has none."""
-    return (item is None and not argument.differentiable) or _shape(item) == argument.value.shape
+    return (item is None and not argument.differentiable) or shape_or_none(item) == argument.value.shape
 
 
-def _shape(item: object) -> tuple[int, ...] | None:
+def shape_or_none(item: object) -> tuple[int, ...] | None:
+    """Return the shape of what may be an array, or None for a ragged list."""
     try:
         return tuple(np.shape(cast(Any, item)))
     except ValueError:  # a ragged list

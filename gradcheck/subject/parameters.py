@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Site:
     @property
     def is_attribute(self) -> bool:
         """Whether the array is an attribute rather than an entry of a list, tuple or dict."""
-        return not isinstance(self.owner, MutableSequence | MutableMapping | tuple)
+        return not isinstance(self.owner, _CONTAINERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> I
         return
     seen.add(id(owner))
     entries: list[tuple[Any, Any, str]]
-    if isinstance(owner, MutableSequence | tuple):
+    if isinstance(owner, _SEQUENCES):
         entries = [(key, value, f"{path}[{key}]") for key, value in enumerate(owner)]
     else:
         entries = [(key, value, f"{path}.{key}" if path else str(key)) for key, value in _namespace(owner).items()]
@@ -191,15 +192,22 @@ def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> I
             yield from _sites(value, short, owner, depth=depth - 1, seen=seen)
 
 
+# Tuples of types, those that are met most first: a layer is walked at each of its calls.
+_SEQUENCES = (list, tuple, MutableSequence)
+_CONTAINERS = (dict, *_SEQUENCES, MutableMapping)
+_PLAIN = (
+    *(np.ndarray, float, int, str, bytes, type(None), type),
+    *(types.FunctionType, types.MethodType, types.ModuleType),
+)
 _TABLES = frozenset({"params", "parameters", "weights", "_params", "_parameters"})
 
 
 def _is_nested(value: object) -> bool:
     """Whether to look inside: containers and the user's own objects, not functions, generators, locks or loggers."""
-    if isinstance(value, MutableMapping | MutableSequence | tuple):
-        return True
-    if isinstance(value, type | types.FunctionType | types.MethodType | types.ModuleType | np.ndarray):
+    if isinstance(value, _PLAIN):
         return False
+    if isinstance(value, _CONTAINERS):
+        return True
     library = type(value).__module__.partition(".")[0] in {"numpy", "logging", "threading", "_thread", "random"}
     return not library and bool(_namespace(value))
 
@@ -236,11 +244,18 @@ def _under(holder: object, spellings: Iterable[str]) -> Iterator[tuple[str, obje
 
 def _namespace(holder: object) -> Mapping[Any, Any]:
     """Return what an object holds under names: a dict's entries, or attributes, those in slots too."""
-    if isinstance(holder, MutableMapping):
+    if isinstance(holder, (dict, MutableMapping)):  # noqa: UP038 - the former is quick, and nearly always enough
         return holder
-    slots = [name for cls in type(holder).__mro__ for name in _names(vars(cls).get("__slots__", ()))]
-    held = {name: getattr(holder, name) for name in slots if not name.startswith("__") and hasattr(holder, name)}
-    return {**held, **getattr(holder, "__dict__", {})}
+    cls: Any = type(holder)
+    slots = _slots_of(cls)
+    own: dict[Any, Any] = getattr(holder, "__dict__", {})
+    return {**{name: getattr(holder, name) for name in slots if hasattr(holder, name)}, **own} if slots else own
+
+
+@cache
+def _slots_of(cls: type) -> tuple[str, ...]:
+    slots = [name for base in cls.__mro__ for name in _names(vars(base).get("__slots__", ()))]
+    return tuple(name for name in slots if not name.startswith("__"))
 
 
 def _names(slots: object) -> tuple[str, ...]:

@@ -56,23 +56,48 @@ class Gradients:
     """What one backward gave: per argument the raw object, or `Missing`.
 
     ``problems`` says what is wrong with the whole (too few gradients, a wrong nesting), ``remarks`` what is odd but
-    may be meant (values beyond the gradients that are owed), a sentence each.
+    may be meant (values beyond the gradients that are owed), a sentence each. ``left`` names the arguments whose
+    gradients were not returned but left behind on the layer (``self.dW``), which may add up there. ``raw`` are the very
+    objects that backward gave, where ``values`` are multiples of them (a loss whose backward takes no cotangent).
     """
 
     values: Mapping[str, object]
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    left: frozenset[str] = frozenset()
+    raw: Mapping[str, object] | None = None
 
 
 Pullback = Callable[[Outputs], Gradients]
 
 
+class Session(Protocol):
+    """One and the same layer that lives on from call to call, as it does in a training loop."""
+
+    def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
+        """Give the layer these parameters, in place where it can be, and run forward, as `Subject.vjp` does.
+
+        Generators that the layer draws from are set back to where they were before the first forward, so that whatever
+        differs from a fresh layer was carried over by the layer itself.
+        """
+        ...
+
+    def kept(self) -> Mapping[str, Array]:
+        """Return the arrays, as they are, that the layer keeps now, or its last forward returned as a cache."""
+        ...
+
+
 class Subject(Protocol):
-    """One layer at one point, in the one form that the engine knows."""
+    """One layer at one point, in the one form that the engine knows.
+
+    ``independent``: whether the pullbacks of several forwards may be called in any order, because each one has a cache
+    of its own (closures, ``(out, cache)``); a layer object keeps only the cache of its last forward.
+    """
 
     name: str
     convention: str
     arguments: tuple[Argument, ...]
+    independent: bool
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Run forward at ``primals`` and return its outputs and the pullback of this very run.
@@ -89,5 +114,13 @@ class Subject(Protocol):
         pullback : callable
             Takes one cotangent per output (handed over as they are, too) and returns `Gradients`.
             Whatever forward or the pullback raises comes through as it is.
+        """
+        ...
+
+    def session(self, primals: Primals, *, forgetful: bool = False) -> Session:
+        """Build one layer at ``primals`` and keep it.
+
+        ``forgetful``: before each forward, what the layer calls its state (``h``, ``prev``, ``running_mean``) is set
+        back to what it was when the layer was built.
         """
         ...

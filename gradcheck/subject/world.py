@@ -1,29 +1,40 @@
-"""The world around a layer while it runs: quiet, repeatable, and put back afterwards."""
+"""The world around a layer while it runs: quiet, repeatable, without lucky zeros, and put back afterwards."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+
+_seed_numpy, _seed_python = np.random.seed, random.seed  # noqa: NPY002 - the user's layers use it
+_reseeded: list[str] = []
 
 
 @contextlib.contextmanager
 def quiet_world() -> Iterator[None]:
     """Swallow what layers print and warn, and restore the global generators that they draw from.
 
-    Floating-point errors become non-finite values, which the rules look at; they are never exceptions of ours.
+    Floating-point errors become non-finite values, which the rules look at; they are never exceptions of ours. Memory
+    that `numpy.empty` returns holds NaN instead of what happens to be there, often zeros: a gradient that is made of it
+    must not be right by luck. Whoever seeds the global generators is noted (`reseeding`).
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002 - the user's layers use it
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
+            _replaced(np, "empty", _filled(np.empty)),
+            _replaced(np, "empty_like", _filled(np.empty_like)),
+            _replaced(np.random, "seed", _noted(_seed_numpy, "np.random.seed")),
+            _replaced(random, "seed", _noted(_seed_python, "random.seed")),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -34,5 +45,68 @@ def quiet_world() -> Iterator[None]:
 
 def reseed(seed: int) -> None:
     """Seed the global generators, so that a layer that draws from them draws the same in every run."""
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    random.seed(seed)
+    _seed_numpy(seed % 2**32)
+    _seed_python(seed)
+
+
+@contextlib.contextmanager
+def generators_watched(used: list[str]) -> Iterator[None]:
+    """Note in ``used`` whether the code below draws from the global generators (``"draws"``) or seeds them."""
+    numpy_before, python_before = _where(), random.getstate()
+    _reseeded.clear()
+    try:
+        yield
+    finally:
+        if _reseeded:
+            used.append(_reseeded[0])
+        elif _where() != numpy_before:
+            used.append("draws from np.random")
+        elif random.getstate() != python_before:
+            used.append("draws from random")
+
+
+@contextlib.contextmanager
+def floating_errors(seen: set[str]) -> Iterator[None]:
+    """Note in ``seen`` the floating-point errors of the code below: ``invalid``, ``divide``, ``over``."""
+
+    def note(kind: str, flag: int) -> None:  # noqa: ARG001 - the signature of numpy's callback
+        seen.add(kind)
+
+    with np.errstate(invalid="call", divide="call", over="call", call=note):
+        yield
+
+
+def _where() -> tuple[Any, ...]:
+    """Return where NumPy's global generator stands."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return state[0], state[1].tobytes(), *state[2:]
+
+
+@contextlib.contextmanager
+def _replaced(module: Any, name: str, substitute: Callable[..., Any]) -> Iterator[None]:
+    original = getattr(module, name)
+    setattr(module, name, substitute)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
+def _filled(make: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(make)
+    def filled(*args: Any, **kwargs: Any) -> Any:
+        array = make(*args, **kwargs)
+        if type(array) is np.ndarray and array.dtype.kind in "fc":
+            array.fill(np.nan)
+        return array
+
+    return filled
+
+
+def _noted(seed: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @functools.wraps(seed)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        _reseeded.append(f"calls {name}")
+        return seed(*args, **kwargs)
+
+    return noted

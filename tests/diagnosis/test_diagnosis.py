@@ -55,7 +55,7 @@ def test_patterns_are_named_and_the_formula_is_found(weights, said):
 
 
 def test_no_pattern_is_named_where_none_holds():
-    found = finding(affine(weights=lambda self, dout: self.x.T @ dout + 0.1 * self.W), "GC101", "W")
+    found = finding(affine(weights=lambda self, dout: self.x.T @ dout + 0.1 * self.W), "GC402", "W")
     assert found.diagnosis == ()
     assert found.formula == "x.T @ dout"
 

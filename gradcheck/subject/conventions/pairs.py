@@ -27,7 +27,8 @@ from gradcheck.subject.calls import (
 )
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
-from gradcheck.subject.protocol import Gradients, Missing, Outputs, Primals, Pullback
+from gradcheck.subject.protocol import Array, Gradients, Missing, Outputs, Primals, Pullback, Session
+from gradcheck.subject.session import arrays_in, generators, is_filled
 from gradcheck.subject.world import reseed
 
 NAME = "function pair"
@@ -72,13 +73,27 @@ class FunctionSubject:
         self._options = {str(key): value for key, value in settings.items()}
         self._inputs = dict(inputs)
         self._keywords = {p.name for p in parameters_of(forward) if p.keyword_only}
+        self._rewind = generators(forward, backward)
         self.arguments = arguments_of(inputs, constants)
+
+    independent = True
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Run the forward function, and bind the backward one to its inputs, output and cache."""
+        return self.run(primals)[:2]
+
+    def session(self, primals: Primals, *, forgetful: bool = False) -> Session:  # noqa: ARG002 - functions keep nothing
+        """Return the functions themselves: what they carry from call to call is not theirs to carry."""
+        self._rewind()
+        reseed(self._seed)
+        return _Functions(self)
+
+    def run(self, primals: Primals) -> tuple[Outputs, Pullback, object]:
+        """Run forward as `vjp` does; also return what it keeps for backward: a cache, or the cells of a closure."""
         values = values_at(self._inputs, primals)
         positional = [value for name, value in values.items() if name not in self._keywords]
         keywords = {name: value for name, value in values.items() if name in self._keywords}
+        self._rewind()
         reseed(self._seed)
         result = called(self._forward, *positional, **keywords, **self._options)
         backward, known = self._backward, {**self._options, **values}
@@ -87,8 +102,11 @@ class FunctionSubject:
             known = {}
             outputs, _ = outputs_of(result)
             call = plan_backward(parameters_of(backward), len(outputs), known.keys())
+            cells = getattr(backward, "__closure__", None) or ()
+            cache: object = {k: cell.cell_contents for k, cell in enumerate(cells) if is_filled(cell)}
         else:
             outputs, known, call = _planned(backward, result, known, list(values))
+            cache = next((known[name] for name in CACHE_NAMES if name in known), None)
 
         def pullback(cotangents: Outputs) -> Gradients:
             gradients = read_gradients(
@@ -102,7 +120,7 @@ class FunctionSubject:
                     values[argument.name] = Missing(f"backward returned None for {argument.name}")
             return Gradients(values, gradients.problems, gradients.remarks)
 
-        return outputs, pullback
+        return outputs, pullback, cache
 
     def _opened(self, result: object) -> tuple[object, Callable[..., Any]]:
         if isinstance(result, tuple) and len(result) > 1 and callable(result[-1]):
@@ -111,6 +129,23 @@ class FunctionSubject:
             f"{self.name} returned {describe(result)}, expected (output, pullback)",
             fix=f"give the backward too: gradcheck.check(({self.name}, {self.name}_backward), inputs=(...))",
         )
+
+
+class _Functions:
+    """Functions that are called again and again (see `gradcheck.subject.protocol.Session`)."""
+
+    def __init__(self, subject: FunctionSubject) -> None:
+        self._subject = subject
+        self._cache: object = None
+
+    def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
+        """Run the forward function."""
+        outputs, pullback, self._cache = self._subject.run(primals)
+        return outputs, pullback
+
+    def kept(self) -> Mapping[str, Array]:
+        """Return the arrays in the cache that the last forward returned or closed over."""
+        return dict(arrays_in(self._cache))
 
 
 def bind(

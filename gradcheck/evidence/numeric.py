@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from gradcheck.cases.values import stream
 from gradcheck.derivative import compare
 from gradcheck.derivative.function import Block, Comparison, FlatPullback, Function, Vector
+
+from gradcheck.evidence.agree import Arrays
 from gradcheck.subject.protocol import Argument, Array, Outputs, Primals, point_of
 
-Arrays = Mapping[str, Array]
 Run = Callable[[Primals], tuple[Outputs, Callable[[Outputs], Arrays]]]
 
 
