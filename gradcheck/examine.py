@@ -59,7 +59,9 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
                 inputs=request.inputs, settings=request.settings, cases=request.cases, signature=request.signature,
             )  # fmt: skip
             blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
-            tally = _looked_at(points, found, request)
+            tally = sweep(points, found, request)
+            if not request.case:  # a case that is repeated is shown as it is
+                tally.shrink()
         except UsageError as error:
             if strict and not isinstance(error, UncheckedError):
                 raise
@@ -78,8 +80,8 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     return tally.summary(blank, leveled)
 
 
-def _looked_at(points: Points, found: Found, request: Request) -> Tally:
-    """Look at one case or at a sweep of them, and shrink what was found."""
+def sweep(points: Points, found: Found, request: Request) -> Tally:
+    """Look at a sweep of cases, or at the one that was asked for."""
     profile = profile_of(request.profile)
     tally = Tally(points, profile, lambda code, default: request.level_of(found, code, default))
     if request.case:
@@ -90,7 +92,6 @@ def _looked_at(points: Points, found: Found, request: Request) -> Tally:
         if tally.hangs:
             break
     name_conventions(points, tally)
-    tally.shrink()
     return tally
 
 

@@ -82,9 +82,11 @@ class Tally:
     def shrink(self) -> None:
         """Replace each finding by the same one at the smallest case that shows it."""
         for key, (_, case, first) in list(self.findings.items()):
+            if self.hangs:
+                break
             groups = CATALOGUE[key[0]].groups
             others = {a.name for a in first.subject.arguments} - ({key[1]} if "values" in groups else set())
-            for smaller in () if self.hangs else self.points.smaller(case, _SHRINKS):
+            for smaller in self.points.smaller(case, _SHRINKS):
                 evidence = self._gather(smaller, left_out=others, stencils=self.stencils_if_small, groups=groups)
                 found = {(f.rule, f.argument): f for f in self._found(evidence)} if evidence is not None else {}
                 if evidence is not None and key in found:

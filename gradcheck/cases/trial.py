@@ -85,7 +85,8 @@ class Search:
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
-            outputs, pullback = subject.vjp(point_of(subject.arguments))
+            returned, pullback = subject.vjp(point_of(subject.arguments))
+            outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
             _require_usable(subject, outputs)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
@@ -198,8 +199,11 @@ def _excused(plan: Plan) -> list[str]:
 def _alike(a: Plan, b: Plan) -> bool:
     """Whether two plans differ only in what backward may decide.
 
-    That is (o) or (1,o), a target or not, a setting, and the shape of an operand whose name says nothing about it.
+    That is (o) or (1,o), a target or not, a setting, and the shape of an operand whose name says nothing about it; but
+    not to leave out values of a setting that forward takes.
     """
+    if any(isinstance(r, Choice) and r != s for r, s in zip(a.settings.values(), b.settings.values(), strict=True)):
+        return False
     first = next(iter(a.inputs), "")
     said = [name == first or is_telling(name) for name in b.inputs] + [True] * len(b.settings)
     return all(

@@ -11,8 +11,8 @@ from gradcheck.diagnosis.numeric import samples
 from gradcheck.diagnosis.patterns import recognise
 from gradcheck.diagnosis.stabiliser import stabiliser
 from gradcheck.diagnosis.where import locate
-from gradcheck.records import Case, Finding
 from gradcheck.evidence.record import Evidence
+from gradcheck.records import Case, Finding
 from gradcheck.subject.source import raising_expression
 
 _SAMPLES = 5

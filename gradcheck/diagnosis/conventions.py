@@ -97,6 +97,8 @@ def _counts(sample: Sample) -> frozenset[int]:
 
 
 def _is_mean_of_losses(sample: Sample, g: Array) -> bool | None:
+    if sample.subject.summed:
+        return _is_share_of(sample, g, _counts(sample))
     if len(sample.outputs) != 1 or sample.outputs[0].ndim != 1:
         return False
     return _is_share_of(sample, g, {sample.outputs[0].size})

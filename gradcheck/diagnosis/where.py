@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradcheck.diagnosis.watch import first_write
-from gradcheck.records import Finding, Location
 from gradcheck.evidence.record import Evidence
+from gradcheck.records import Finding, Location
 from gradcheck.subject.calls import gradient_names
 from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import blame, definition, location, location_of

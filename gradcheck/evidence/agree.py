@@ -10,11 +10,11 @@ from gradcheck.subject.protocol import Array, Outputs
 
 Arrays = Mapping[str, Array]
 
-# A right backward is linear, and the same from run to run, but for its rounding; one that is not is off by about its own
-# size. A part in a thousand of the largest element lies far from both, down to float16 inside; what float16 rounds away
-# altogether is excluded by the square root of its own eps.
+# A right backward is linear, and the same from run to run, but for its rounding; one that is not is off by about its
+# own size. A part in a thousand of the largest element lies far from both, down to float16 inside; what float16 rounds
+# away altogether is excluded by the square root of its own eps.
 SHARE = 1e-3
-_NEAR = 1e-7
+NEAR = 1e-9
 
 
 def same_outputs(a: Outputs, b: Outputs) -> bool:
@@ -45,7 +45,7 @@ def clearly_agree(expected: Arrays, found: Arrays | Exception) -> bool:
     """Whether two sets of gradients are so near to each other that nothing needs to be looked into."""
     return isinstance(found, Mapping) and expected.keys() <= found.keys() and all(
         np.array_equal(g, found[name], equal_nan=True)
-        or (bool(np.all(np.isfinite(found[name]))) and not disagree(g, found[name], share=_NEAR))
+        or (bool(np.all(np.isfinite(found[name]))) and not disagree(g, found[name], share=NEAR))
         for name, g in expected.items()
     )  # fmt: skip
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradcheck.cases.values import stream
 from gradcheck.errors import UsageError
-
 from gradcheck.evidence.agree import Arrays
 from gradcheck.subject.protocol import Array, Gradients, Missing, Outputs, Primals, Pullback, Session, Subject, point_of
 
@@ -72,6 +72,17 @@ class Counted:
     def point(self) -> dict[str, Array]:
         """Return fresh copies of the arguments."""
         return point_of(self.subject.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The first run of a case, which other runs are held against: its outputs, cotangents ``w`` and gradients."""
+
+    counted: Counted
+    outputs: Outputs
+    w: Outputs
+    arrays: Arrays
+    seed: int
 
 
 def well_formed(subject: Subject, gradients: Gradients, like: Primals | None = None) -> dict[str, Array]:

@@ -146,7 +146,7 @@ class _Snapshot:
         return cls({name: (array, np.array(array)) for name, array in kept.items()})
 
     def changes(self, kept: Mapping[str, Array], *, leave_out: list[Array]) -> _Snapshot:
-        """Return a snapshot of what is new or written into since this one, but for gradients and the caller's arrays."""
+        """Return a snapshot of what is new or written into since this one, but for gradients and the caller's own."""
         return _Snapshot(
             {
                 name: (array, np.array(array))

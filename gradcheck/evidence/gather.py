@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.evidence.agree import Arrays
 from gradcheck.derivative.function import Comparison
 from gradcheck.evidence import edges
-from gradcheck.evidence.calls import BackwardRaised, Counted, well_formed
+from gradcheck.evidence.agree import Arrays
+from gradcheck.evidence.calls import BackwardRaised, Counted, Reference, well_formed
 from gradcheck.evidence.first import First, returned_arrays, run_first
 from gradcheck.evidence.layouts import layouts
 from gradcheck.evidence.linear import linearity
@@ -70,14 +70,15 @@ def gather(
     if first.raised is not None:
         return replace(evidence, **counted.calls)
     evidence = replace(evidence, gradients=first.gradients, arrays=first.arrays)
+    reference = Reference(counted, first.outputs, first.cotangents, first.arrays, seed)
     try:
         evidence = _backwards(evidence, counted, first, seed)
         if "layouts" in groups or "values" in groups:
-            evidence = _other_layouts(evidence, counted)
+            evidence = _other_layouts(evidence, reference)
         if not evidence.deterministic:
             return replace(evidence, **counted.calls)
-        evidence = _other_calls(evidence, counted, seed)
-        # At large values a coarse format has saturated, and the derivative by 1 - y**2 with it: right, and no digit good.
+        evidence = _other_calls(evidence, reference)
+        # At large values a coarse format has saturated, and the derivative 1 - y**2 with it: right, and no digit good.
         if "values" in groups and not (large and any(y.dtype.itemsize < 8 for y in first.outputs)):
             compared = {name: g for name, g in first.arrays.items() if name not in left_out}
             comparisons = compare_gradients(
@@ -109,30 +110,28 @@ def _backwards(evidence: Evidence, counted: Counted, first: First, seed: int) ->
     )
 
 
-def _other_layouts(evidence: Evidence, counted: Counted) -> Evidence:
+def _other_layouts(evidence: Evidence, reference: Reference) -> Evidence:
     """Run fresh layers with other memory layouts; that tells, too, whether a fresh layer gives the same at all."""
-    trials = tuple(layouts(counted, evidence.outputs, evidence.cotangents, evidence.arrays))
+    trials = tuple(layouts(reference))
     random = any(trial.contract == "repeatable" and trial.outputs_differ for trial in trials)
     return replace(evidence, trials=evidence.trials + trials, deterministic=not random)
 
 
-def _other_calls(evidence: Evidence, counted: Counted, seed: int) -> Evidence:
+def _other_calls(evidence: Evidence, reference: Reference) -> Evidence:
     """Try what comes before, between and at the edges."""
     trials: list[Trial | None] = []
-    outputs, w, arrays = evidence.outputs, evidence.cotangents, evidence.arrays
     if "reuse" in evidence.tried:
-        overwritten = {name: g for name, g in arrays.items() if name not in evidence.adding_up}
-        lived = list(reuse(counted, outputs, w, overwritten, seed))
+        lived = list(reuse(reference))
         trials += [item for item in lived if isinstance(item, Trial)]
-        trials.append(independence(counted, outputs, w, arrays))
+        trials.append(independence(reference))
         spoilt = tuple(item for item in lived if isinstance(item, Overwrite))
         evidence = replace(evidence, overwrites=evidence.overwrites + spoilt)
     if "same" in evidence.tried:
-        trials.append(edges.same_array(counted, w))
+        trials.append(edges.same_array(reference))
     if "empty" in evidence.tried:
-        evidence = replace(evidence, empty=edges.empty(counted))
+        evidence = replace(evidence, empty=edges.empty(reference.counted))
     if "kinks" in evidence.tried:
-        evidence = replace(evidence, kinks=edges.kinks(counted, outputs, w, arrays, seed))
+        evidence = replace(evidence, kinks=edges.kinks(reference))
     return replace(evidence, trials=evidence.trials + tuple(trial for trial in trials if trial is not None))
 
 

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.evidence.agree import Arrays, clearly_agree, same_outputs
-from gradcheck.evidence.calls import BackwardRaised, Counted, well_formed
+from gradcheck.evidence.calls import BackwardRaised, Reference, well_formed
 from gradcheck.evidence.record import Contract, Trial
-from gradcheck.subject.protocol import Array, Outputs
-
-Layout = Callable[[Array], Array]
+from gradcheck.subject.protocol import Array
 
 
-def layouts(counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays) -> Iterator[Trial]:
+def layouts(first: Reference) -> Iterator[Trial]:
     """Run fresh layers with all arrays laid out otherwise, and yield what came out otherwise; two calls a layout.
 
-    Only where something differs is it asked which array it was, and whether a second run as at first differs too.
+    The arguments and ``dout`` are not laid out alike: a slip that befalls both in the same way would not show. Only
+    where something differs is it asked which of them it was, and whether a second run as at first differs too.
     """
-    for name, layout in LAYOUTS.items():
-        together = _trial(counted, outputs, w, expected, name, layout, layout)
-        if together is None:
+    for of_point, of_dout in (LAYOUTS, LAYOUTS[::-1]):
+        if _trial(first, of_point, of_dout) is None:
             continue
-        plain = _trial(counted, outputs, w, expected, "", np.array, np.array)
+        plain = _trial(first, _PLAIN, _PLAIN)
         if plain is not None:
             yield plain
             return
-        alone = _trial(counted, outputs, w, expected, name, np.array, layout)
-        if alone is not None:
-            yield alone
-        alone = _trial(counted, outputs, w, expected, name, layout, np.array)
-        if alone is not None:
-            yield alone
+        alone = (_trial(first, _PLAIN, of_dout), _trial(first, of_point, _PLAIN))
+        yield from (trial for trial in alone if trial is not None)
 
 
 def fortran(array: Array) -> Array:
@@ -51,36 +46,42 @@ def gaps_backwards(array: Array) -> Array:
     swapped = array.transpose(order)
     wide = np.zeros((*swapped.shape[:-1], 2 * swapped.shape[-1]), array.dtype)
     wide[..., ::-2] = swapped
-    view = wide[..., ::-2].transpose(order)  # swapping twice is the identity
-    view.flags.writeable = False
-    return view
+    wide.flags.writeable = False
+    return wide[..., ::-2].transpose(order)  # swapping twice is the identity
 
 
-LAYOUTS: dict[str, Layout] = {
-    "in Fortran order": fortran,
-    "as read-only views with gaps and negative strides": gaps_backwards,
-}
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A way to lay an array out in memory, and how it is called."""
+
+    name: str
+    put: Callable[[Array], Array]
 
 
-def _trial(
-    counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays, name: str, of_point: Layout, of_dout: Layout
-) -> Trial | None:
+_PLAIN = Layout("", np.array)
+LAYOUTS = (
+    Layout("in Fortran order", fortran),
+    Layout("as read-only views with gaps and negative strides", gaps_backwards),
+)
+
+
+def _trial(first: Reference, of_point: Layout, of_dout: Layout) -> Trial | None:
     """Run once; None where all is as expected, or where forward refuses such arrays."""
     contract: Contract = "repeatable"
     how = "in a second run at the same point"
-    if of_point is not np.array:
-        contract, how = "layout", f"for inputs or parameters {name}"
-    elif of_dout is not np.array:
-        contract, how = "layout of dout", f"for a dout {name}"
-    primals = {key: of_point(value) for key, value in counted.point().items()}
+    if of_point is not _PLAIN:
+        contract, how = "layout", f"for inputs or parameters {of_point.name}"
+    elif of_dout is not _PLAIN:
+        contract, how = "layout of dout", f"for a dout {of_dout.name}"
+    primals = {key: of_point.put(value) for key, value in first.counted.point().items()}
     try:
-        ys, pullback = counted.vjp(primals)
+        ys, pullback = first.counted.vjp(primals)
     except Exception:  # noqa: BLE001 - a forward that refuses a layout says so itself
         return None
-    if not same_outputs(outputs, ys):
-        return Trial(contract, how, expected, {}, outputs_differ=True)
+    if not same_outputs(first.outputs, ys):
+        return Trial(contract, how, first.arrays, {}, outputs_differ=True)
     try:
-        found: Arrays | Exception = well_formed(counted.subject, pullback(tuple(map(of_dout, w))))
+        found: Arrays | Exception = well_formed(first.counted.subject, pullback(tuple(map(of_dout.put, first.w))))
     except BackwardRaised as raised:
         found = raised.error
-    return None if clearly_agree(expected, found) else Trial(contract, how, expected, found)
+    return None if clearly_agree(first.arrays, found) else Trial(contract, how, first.arrays, found)

@@ -69,6 +69,7 @@ def _constant_along_an_axis(part: Array, seed: int) -> Array:
     """Draw a cotangent that is constant along one axis, or along all of them, and hand it out as a broadcast view."""
     rng = stream(seed, "cotangent", "second")
     which = seed % (part.ndim + 1)
-    shape = tuple(1 if k == which or which == part.ndim else size for k, size in enumerate(part.shape))
-    few = (rng.choice((-1.0, 1.0), shape) * rng.uniform(1.0, 2.0, shape)).astype(part.dtype)
+    shape = tuple(1 if which in {k, part.ndim} else size for k, size in enumerate(part.shape))
+    few = np.asarray(rng.choice((-1.0, 1.0), shape) * rng.uniform(1.0, 2.0, shape), part.dtype)
+    few.flags.writeable = False
     return np.broadcast_to(few, part.shape)

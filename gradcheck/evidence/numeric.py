@@ -10,7 +10,6 @@ import numpy as np
 from gradcheck.cases.values import stream
 from gradcheck.derivative import compare
 from gradcheck.derivative.function import Block, Comparison, FlatPullback, Function, Vector
-
 from gradcheck.evidence.agree import Arrays
 from gradcheck.subject.protocol import Argument, Array, Outputs, Primals, point_of
 

@@ -8,21 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.evidence.agree import Arrays, bitwise, clearly_agree, same_outputs
-from gradcheck.evidence.calls import BackwardRaised, Counted, Vjp, draw_cotangents
+from gradcheck.evidence.agree import NEAR, Arrays, bitwise, clearly_agree, disagree, same_outputs, top
+from gradcheck.evidence.calls import BackwardRaised, Counted, Reference, Vjp, draw_cotangents, well_formed
 from gradcheck.evidence.first import returned_arrays
 from gradcheck.evidence.record import Contract, Overwrite, Trial
 from gradcheck.subject.protocol import Argument, Array, Outputs, Pullback
 
 Point = dict[str, Array]
+_Handed = tuple[str, Array, Array]  # what it is, the very array, and a copy
 
 
-def reuse(counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays, seed: int) -> Iterator[Trial | Overwrite]:
+def reuse(first: Reference) -> Iterator[Trial | Overwrite]:
     """Run one layer at another shape, at other values, and then at the point; yield what a fresh one gives otherwise.
 
     Six calls where nothing differs. What differs is tried once more for each thing that may have been carried over.
     """
-    lived = _Lived(counted, outputs, w, expected, seed)
+    lived, counted = _Lived(first), first.counted
     other = _other(counted)
     longer, story, found, spoilt = _whole_story(lived, other)
     yield from spoilt
@@ -45,8 +46,9 @@ def reuse(counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays, seed
         yield _named(lived, found, story)
 
 
-def independence(counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays) -> Trial | None:
+def independence(first: Reference) -> Trial | None:
     """Run forward at the point, then at another, then the first pullback; None where that is as it was; three calls."""
+    counted = first.counted
     other = _other(counted)
     if not counted.subject.independent or other is None:
         return None
@@ -58,8 +60,8 @@ def independence(counted: Counted, outputs: Outputs, w: Outputs, expected: Array
         raise
     except Exception:  # noqa: BLE001 - it does not take the other values
         return None
-    found = gradients_or_error(counted, pullback, w)
-    return None if clearly_agree(expected, found) else Trial("independent", how, expected, found)
+    found = gradients_or_error(counted, pullback, first.w)
+    return None if clearly_agree(first.arrays, found) else Trial("independent", how, first.arrays, found)
 
 
 def resized(counted: Counted, more: int | None, axis: int = 0, *, of: Point | None = None) -> Point | None:
@@ -92,9 +94,8 @@ class _RefusedError(Exception):
 class _Lived:
     """Runs of one layer at points before, and then at the point itself, held against a fresh layer there."""
 
-    def __init__(self, counted: Counted, outputs: Outputs, w: Outputs, expected: Arrays, seed: int) -> None:
-        self.counted, self.expected = counted, expected
-        self._outputs, self.w, self._seed = outputs, w, seed
+    def __init__(self, first: Reference) -> None:
+        self.first = first
 
     def trial(self, before: list[Point], contract: Contract, *, forgetful: bool = False) -> Trial | None:
         """Return what came out otherwise, if anything did."""
@@ -113,44 +114,54 @@ class _Lived:
         _RefusedError
             If the layer does not take what comes before.
         """
-        counted, point = self.counted, self.counted.point()
-        handed: list[tuple[str, Array, Array]] = []
+        first, counted = self.first, self.first.counted
+        handed: list[_Handed] = []
+        added: Arrays = {}
+        point: Point = {}
         try:
-            session, vjp = counted.session(_copies(before[0] if before else point), forgetful=forgetful)
+            session, vjp = counted.session(_copies(before[0]), forgetful=forgetful)
             for earlier in before:
-                handed = self._handed_out(vjp, earlier)
+                point = _copies(earlier)
+                handed, added = self._handed_out(vjp, point)
         except BackwardRaised:
             handed = []
         except UsageError:
             raise
         except Exception as error:
             raise _RefusedError from error
+        point = _poured(counted.point(), point)
         try:
             ys, pullback = vjp(point)
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - a fresh layer took this very point
-            return Trial(contract, _HOW[contract], self.expected, error, outputs_differ=True), []
-        differ = not same_outputs(self._outputs, ys)
-        found = gradients_or_error(counted, pullback, self.w)
+            return Trial(contract, _HOW[contract], first.arrays, error, outputs_differ=True), []
+        differ = not same_outputs(first.outputs, ys)
+        found = gradients_or_error(counted, pullback, first.w)
         kept = session.kept()
         own = [kept[a.name] for a in counted.subject.arguments if a.kind == "parameter" and a.name in kept]
+        mine = [*own, *point.values()]
         spoilt = [
             Overwrite("the next call", what, "handed out")
             for what, array, copy in handed
-            if not bitwise(array, copy) and not any(np.may_share_memory(array, parameter) for parameter in own)
+            if not bitwise(array, copy) and not any(np.may_share_memory(array, other) for other in mine)
         ]
-        agrees = not differ and clearly_agree(self.expected, found)
-        return None if agrees else Trial(contract, _HOW[contract], self.expected, found, differ), spoilt
+        if isinstance(found, Mapping):  # what adds up on the layer began with what was there
+            found = {name: _without(g, first.arrays.get(name), added.get(name)) for name, g in found.items()}
+        agrees = not differ and clearly_agree(first.arrays, found)
+        return None if agrees else Trial(contract, _HOW[contract], first.arrays, found, differ), spoilt
 
-    def _handed_out(self, vjp: Vjp, point: Point) -> list[tuple[str, Array, Array]]:
-        """Run forward and backward, and return what they handed out, each array with a copy."""
-        ys, pullback = vjp(_copies(point))
-        gradients = pullback(draw_cotangents(tuple(map(np.asarray, ys)), self._seed, "reuse"))
-        inputs = {a.name for a in self.counted.subject.arguments if a.kind == "input"}
+    def _handed_out(self, vjp: Vjp, point: Point) -> tuple[list[_Handed], Arrays]:
+        """Run forward and backward; return what they handed out, each array with a copy, and what was left behind."""
+        ys, pullback = vjp(point)
+        gradients = pullback(draw_cotangents(tuple(map(np.asarray, ys)), self.first.seed, "reuse"))
+        inputs = {a.name for a in self.first.counted.subject.arguments if a.kind == "input"}
         out = [("the output", y) for y in ys if isinstance(y, np.ndarray)]
         out += [(f"the gradient of {n}", g) for n, g in returned_arrays(gradients).items() if n in inputs]
-        return [(what, array, np.array(array)) for what, array in out]
+        left = {
+            name: g for name, g in well_formed(self.first.counted.subject, gradients).items() if name in gradients.left
+        }
+        return [(what, array, np.array(array)) for what, array in out], left
 
 
 def gradients_or_error(counted: Counted, pullback: Pullback, w: Outputs) -> Arrays | Exception:
@@ -162,13 +173,14 @@ def gradients_or_error(counted: Counted, pullback: Pullback, w: Outputs) -> Arra
 
 
 def _whole_story(lived: _Lived, other: Point | None) -> tuple[Point | None, list[Point], Trial | None, list[Overwrite]]:
-    """Run the layer at more samples and other parameters, at other values, and at the point; leave out what it refuses."""
-    counted = lived.counted
+    """Run the layer at more samples, at other values, and at the point; leave out what it refuses."""
+    counted = lived.first.counted
     for axis in (0, -1, None):
-        longer, more = None, None
-        if axis is not None:
-            longer, more = resized(counted, 1, axis), resized(counted, 1, axis, of=other)
-        story = [point for point in (more, other) if point is not None]
+        longer = None if axis is None or other is None else resized(counted, 1, axis, of=other)
+        story = [point for point in (longer, other) if point is not None]
+        story = story[::-1] if lived.first.seed % 2 else story  # what the last one spoils, and what it hides
+        if not story:
+            continue
         try:
             return longer, story, *lived.run(story, "reused")
         except _RefusedError:
@@ -178,15 +190,31 @@ def _whole_story(lived: _Lived, other: Point | None) -> tuple[Point | None, list
 
 def _followed_by_halves(lived: _Lived, before: Point) -> Trial | None:
     """Tell a layer whose forward and backward both stay with the old parameters from one in which only forward does."""
-    counted, point = lived.counted, lived.counted.point()
+    first, counted = lived.first, lived.first.counted
     old = {a.name: before[a.name] for a in counted.subject.arguments if a.kind == "parameter"}
     try:
-        ys, pullback = counted.vjp(_copies({**point, **old}))
-        expected = counted.gradients(pullback, lived.w)
+        ys, pullback = counted.vjp(_copies({**counted.point(), **old}))
+        expected = counted.gradients(pullback, first.w)
     except Exception:  # noqa: BLE001 - nothing to hold it against
         return None
-    trial, _ = _Lived(counted, ys, lived.w, expected, 0).run([before], "parameters")
+    trial, _ = _Lived(replace(first, outputs=ys, arrays=expected)).run([before], "parameters")
     return trial if trial is not None and not trial.outputs_differ else None
+
+
+def _poured(point: Point, used: Point) -> Point:
+    """Return a point in the very arrays of another one, where they fit: a batch that is read into the same memory."""
+    for name, value in used.items():
+        if value.shape == point[name].shape and value.dtype == point[name].dtype:
+            value[...] = point[name]
+            point[name] = value
+    return point
+
+
+def _without(g: Array, expected: Array | None, added: Array | None) -> Array:
+    """Return a gradient without what had been added up before, if that is what makes the difference."""
+    if expected is None or added is None or not disagree(expected, g, share=NEAR):
+        return g
+    return g - added if not disagree(expected, g - added, max(top(g), top(added)), NEAR) else g
 
 
 def _named(lived: _Lived, trial: Trial, before: list[Point]) -> Trial:

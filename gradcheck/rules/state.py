@@ -198,8 +198,8 @@ def parameters(evidence: Evidence) -> Iterator[Finding]:
 def independent(evidence: Evidence) -> Iterator[Finding]:
     """GC306: a pullback is spoilt by a later forward, though each has a cache of its own.
 
-    Closures, and functions that return ``(out, cache)``, promise that forwards may be run one after the other and pulled
-    back in any order, as a shared layer in a recurrent network is.
+    Closures, and functions that return ``(out, cache)``, promise that forwards may be run one after the other and
+    pulled back in any order, as a shared layer in a recurrent network is.
 
     Wrong::
 

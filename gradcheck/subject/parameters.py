@@ -8,6 +8,7 @@ stands beside it under a name like ``d``\\ *name* or *name*\\ ``_grad``, or at t
 
 from __future__ import annotations
 
+import contextlib
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
@@ -163,7 +164,9 @@ def left_behind(layer: object, name: str, home: Kept | None) -> object:
 def is_gradient_slot(name: str) -> bool:
     """Whether an array's own name says that it holds a gradient (``dW``, ``grads[0]``)."""
     last = name.rpartition(".")[2].lower()
-    return "grad" in name.lower() or (last.startswith("d") and len(last) <= 3) or last.startswith(("dw", "db", "d_"))
+    return (
+        "grad" in name.lower() or (last.startswith("d") and 2 <= len(last) <= 3) or last.startswith(("dw", "db", "d_"))
+    )
 
 
 def _root(a: Array) -> Array:
@@ -240,16 +243,31 @@ def _under(holder: object, spellings: Iterable[str]) -> Iterator[tuple[str, obje
         if spelling in names:
             name = names[spelling]
             yield f"{'' if isinstance(holder, MutableMapping) else 'self.'}{name}", namespace[name]
+    computed = {} if isinstance(holder, MutableMapping) else _properties_of(_type(holder))
+    for spelling in spellings:
+        if spelling in computed:
+            with contextlib.suppress(Exception):  # a property may need what is not there yet
+                yield f"self.{computed[spelling]}", getattr(holder, computed[spelling])
 
 
 def _namespace(holder: object) -> Mapping[Any, Any]:
     """Return what an object holds under names: a dict's entries, or attributes, those in slots too."""
-    if isinstance(holder, (dict, MutableMapping)):  # noqa: UP038 - the former is quick, and nearly always enough
+    if isinstance(holder, (dict, MutableMapping)):
         return holder
-    cls: Any = type(holder)
-    slots = _slots_of(cls)
+    slots = _slots_of(_type(holder))
     own: dict[Any, Any] = getattr(holder, "__dict__", {})
     return {**{name: getattr(holder, name) for name in slots if hasattr(holder, name)}, **own} if slots else own
+
+
+@cache
+def _properties_of(cls: type) -> dict[str, str]:
+    """Return the properties of a class, under their names in lower case without leading underscores."""
+    names = [name for base in cls.__mro__ for name, value in vars(base).items() if isinstance(value, property)]
+    return {name.lower().lstrip("_"): name for name in names}
+
+
+def _type(holder: object) -> Any:
+    return type(holder)
 
 
 @cache

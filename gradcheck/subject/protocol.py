@@ -92,12 +92,14 @@ class Subject(Protocol):
 
     ``independent``: whether the pullbacks of several forwards may be called in any order, because each one has a cache
     of its own (closures, ``(out, cache)``); a layer object keeps only the cache of its last forward.
+    ``summed``: whether the outputs are added up to one number, because backward takes no cotangent.
     """
 
     name: str
     convention: str
     arguments: tuple[Argument, ...]
     independent: bool
+    summed: bool
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Run forward at ``primals`` and return its outputs and the pullback of this very run.

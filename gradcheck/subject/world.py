@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-_seed_numpy, _seed_python = np.random.seed, random.seed  # noqa: NPY002 - the user's layers use it
+_seed_numpy, _seed_python = np.random.seed, random.seed
 _reseeded: list[str] = []
 
 

@@ -1,6 +1,7 @@
-"""The corpus: wrong layers beside their right twins, and right layers that look odd, from all the modules here.
+"""The corpus: wrong layers beside their right twins, and right layers that look odd.
 
-The wrong layers of `tests.faulty` are in it, too: the same, in an older form.
+Re-created after some two hundred bugs of public repositories, by kind (`tests.faulty.KINDS`) and by the rule that must
+find them. ``python -m benchmarks.corpus`` runs all of it at many seeds; the tests run a part of it in each environment.
 """
 
 from __future__ import annotations
@@ -20,13 +21,10 @@ from tests.corpus import (
     values,
 )
 from tests.corpus.entry import Odd, Wrong
-from tests.faulty import FAULTY, RIGHT
 
 MODULES = (axes, conduct, memory, norms, odd_conduct, odd_values, paths, recurrent, shapes, strides, upstream, values)
 
 WRONG: tuple[Wrong, ...] = tuple(entry for module in MODULES for entry in getattr(module, "WRONG", ()))
-ODD: tuple[Odd, ...] = (
-    *(entry for module in MODULES for entry in getattr(module, "ODD", ())),
-    *(Odd(layer, "see its docstring", ("GC205", "GC206", "GC308")) for layer in RIGHT),
-)
-OLDER = tuple(FAULTY)
+ODD: tuple[Odd, ...] = tuple(entry for module in MODULES for entry in getattr(module, "ODD", ()))
+
+__all__ = ["MODULES", "ODD", "WRONG", "Odd", "Wrong"]

@@ -27,6 +27,8 @@ class Wrong:
         Of the finding.
     options : mapping
         Further arguments of `gradcheck.check`, for both twins, where shapes cannot be found by trying.
+    missed : str
+        Why the checker does not find it, where it does not: the corpus does not only hold what is found.
     """
 
     layer: Any
@@ -36,6 +38,7 @@ class Wrong:
     shows: str
     level: Literal["error", "warning"] = "error"
     options: Mapping[str, Any] = field(default_factory=dict)
+    missed: str = ""
 
     @property
     def name(self) -> str:

@@ -1190,7 +1190,7 @@ ODD = (
     Odd(HypotGuarded, "guarded quotients at the origin"),
     Odd(RootDoubleWhere, "an infinite slope on one side of 0, a flat half line on the other"),
     Odd(TanhFloat32, "float32 both ways"),
-    Odd(LayerNormFloat32, "float32 both ways, and float32 copies of the parameters"),
+    Odd(LayerNormFloat32, "float32 both ways, and float32 copies of the parameters", warnings=("GC106",)),
     Odd(ScaleIntoFloat32Buffers, "float32 buffers both ways"),
     Odd(SigmoidFloat16, "float16 both ways"),
     Odd(AffineFloat16Inside, "float16 inside, float32 outside, both ways"),

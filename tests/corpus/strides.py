@@ -537,7 +537,7 @@ WRONG = (
     Wrong(TurnByRead, Turn, "GC501", "T27", "a Fortran dout"),
     Wrong(PerChannelInMemory, PerChannel, "GC501", "T27", "a permuted dout of three dimensions", options=_ROWS),
     Wrong(PerChannelLastStride, PerChannel, "GC501", "T27", "a permuted dout of three dimensions", options=_ROWS),
-    Wrong(DoubledInBroadcast, Doubled, "GC501", "T27", "a broadcast or read-only view as dout: raises"),
+    Wrong(DoubledInBroadcast, Doubled, "GC201", "T27", "a broadcast or read-only view as dout: raises"),
     Wrong(DoubledUnlocks, Doubled, "GC501", "T27", "a read-only dout: raises"),
     Wrong(DoubledStrideZero, Doubled, "GC501", "T27", "a broadcast dout only, of other values than 1"),
     Wrong(DoubledReversed, Doubled, "GC501", "T27", "a reversed dout only"),

@@ -74,6 +74,7 @@ class LayerSubject:
 
     convention = "layer object"
     independent = False  # a second forward replaces the cache of the first
+    summed = False
 
     def __init__(
         self,
@@ -129,6 +130,8 @@ class LayerSubject:
             known |= dict.fromkeys(CACHE_NAMES, cache)
         scalar = len(outputs) == 1 and outputs[0].ndim == 0
         call = plan_backward(parameters, len(outputs), known.keys(), scalar=scalar)
+        if not (scalar or call.takes_cotangent) and len(outputs) == 1:  # a loss per sample, and the gradient of its sum
+            self.summed, outputs = True, (np.asarray(outputs[0].sum()),)
 
         def pullback(cotangents: Outputs) -> Gradients:
             homes = homes_of(layer, {a.name: primals[a.name] for a in self.arguments if a.kind == "parameter"})

@@ -1,4 +1,4 @@
-"""Layer objects: ``y = layer.forward(x, …)``, ``dx = layer.backward(dout)``: what counts as one, and how it is bound."""
+"""Layer objects, ``y = layer.forward(x, …)`` and ``dx = layer.backward(dout)``: which are some, how to bind them."""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ class FunctionSubject:
         self.arguments = arguments_of(inputs, constants)
 
     independent = True
+    summed = False
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Run the forward function, and bind the backward one to its inputs, output and cache."""
