@@ -149,7 +149,7 @@ def report(wrong: Sequence[Outcome], right: Sequence[Outcome], command: str) -> 
             f"**{found} of {tries}** checks of {len(expected)} wrong layers found the rule on the label "
             f"({len(wrong) - len(expected)} more are known not to be found, and listed).",
             f"**{accused} of {checks}** checks of {len(right)} right layers accused one at level error.",
-            "At default settings, a seed a check. A wrong layer counts as found in the table only if it is at every seed.",
+            "At default settings, a seed a check. In the table, a wrong layer is found only if it is at every seed.",
             table(("rule", "wrong layers", "found at every seed"), rows),
             "## Not found, or accused",
             table(("layer", "rule", "checks", "first seed", "why, or what was said"), failing) if failing else "None.",

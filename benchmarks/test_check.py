@@ -23,6 +23,17 @@ CALLS = 200
 AT_MOST = 5_000
 
 
+# Over the cases of a sweep, all rules and the comparison element by element in the first of them included.
+CALLS_A_CASE = 30
+
+
+def test_a_case_costs_a_fixed_number_of_calls():
+    reports = [gradcheck.check(getattr(layers, name)).subjects[0] for name in layers.__all__]
+    assert {report.verdict for report in reports} == {"pass"}
+    calls = sum(report.forwards + report.backwards for report in reports)
+    assert calls / sum(report.cases for report in reports) <= CALLS_A_CASE
+
+
 @pytest.mark.benchmark(max_time=0.5, min_rounds=3)
 @pytest.mark.parametrize("way", ["forward + backward", "check"])
 @pytest.mark.parametrize("what", CASES)

@@ -1,4 +1,4 @@
-"""The edges: no samples at all, one array in two places, and points on kinks and ties."""
+"""The edges: no samples at all, and one array in two places."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from itertools import combinations
 
 import numpy as np
 
-from gradcheck.cases.values import stream
 from gradcheck.errors import UsageError
 from gradcheck.evidence.agree import Arrays, clearly_agree
 from gradcheck.evidence.calls import BackwardRaised, Counted, Reference, well_formed
-from gradcheck.evidence.record import Empty, Kink, Trial
+from gradcheck.evidence.record import Empty, Trial
 from gradcheck.evidence.reuse import resized
 from gradcheck.subject.describe import describe
-from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Primals
+from gradcheck.subject.protocol import Argument, Gradients, Missing, Primals
 from gradcheck.subject.world import floating_errors
-
-_STEP = 2.0**-16  # along a direction of unit size, at values of about 1: what is curved bends by as much, and no more
-_JUMP = 2.0**-6  # what moves by more within such a step is taken for a jump, which has no slopes
-_BEYOND = 1e-3  # of the slopes' own size: to be twice as large, or not there, is beyond by about 1
-_DIRECTIONS = 2
-_ELEMENTS = 4
 
 
 def empty(counted: Counted) -> Empty | None:
@@ -79,84 +72,6 @@ def same_array(first: Reference) -> Trial | None:
     except BackwardRaised as raised:
         found = raised.error
     return None if clearly_agree(expected, found) else Trial("same array", how, expected, found)
-
-
-def kinks(first: Reference) -> tuple[Kink, ...]:
-    """Hold each gradient between the one-sided slopes, along directions, where forward is piecewise smooth.
-
-    At a kink of output ``k``, any generalised gradient gives a slope along ``v`` between the two one-sided ones (Clarke
-    1983, section 2.1), so the sum over outputs lies between the sums of the smaller and of the larger ones. Four
-    forwards for each argument; a gradient is beyond only if it is along other directions, too.
-    """
-    found: list[Kink] = []
-    for argument in first.counted.subject.arguments:
-        g = first.arrays.get(argument.name)
-        if g is None or not g.size:
-            continue
-        if not np.all(np.isfinite(g)):
-            found += _not_finite(first, argument, g)
-            continue
-        one = None
-        for number in range(_DIRECTIONS):
-            beyond = _beyond(first, argument, g, stream(first.seed, "kink", argument.name, str(number)))
-            one = one or beyond
-            if beyond is None:
-                break
-        else:
-            found += [] if one is None else [one]
-    return tuple(found)
-
-
-def _beyond(first: Reference, argument: Argument, g: Array, rng: np.random.Generator) -> Kink | None:
-    v = rng.uniform(1.0, 2.0, g.shape)  # of one sign: what is counted twice adds up
-    up, up_far = (_slopes(first, argument, step * v, step) for step in (_STEP, 2.0 * _STEP))
-    down, down_far = (_slopes(first, argument, -step * v, -step) for step in (_STEP, 2.0 * _STEP))
-    if up is None or up_far is None or down is None or down_far is None:
-        return None
-    bar = float(np.abs(up - up_far).sum() + np.abs(down - down_far).sum())
-    low, high = float(np.minimum(up, down).sum()), float(np.maximum(up, down).sum())
-    size = float(np.maximum(np.abs(up), np.abs(down)).sum() + np.abs(g * v).sum())
-    analytic = float((g * v).sum())
-    outside = max(low - analytic, analytic - high)
-    far_out = 4.0 * bar + _BEYOND * size
-    return Kink(argument.name, analytic, low, high) if min(outside, high - low) > far_out else None
-
-
-def _not_finite(first: Reference, argument: Argument, g: Array) -> list[Kink]:
-    """Return an element without a finite gradient at which there are finite slopes to both sides, if there is one."""
-    for index in np.argwhere(~np.isfinite(g))[:_ELEMENTS]:
-        v = np.zeros(g.shape)
-        v[tuple(index)] = 1.0
-        slopes: list[float] = []
-        for step in (_STEP, -_STEP):
-            near, far = (_slopes(first, argument, k * step * v, k * step) for k in (1.0, 2.0))
-            if near is None or far is None or np.any(np.abs(near - far) > _BEYOND * (1.0 + np.abs(far))):
-                break
-            slopes.append(float(near.sum()))
-        else:
-            return [Kink(argument.name, float("nan"), min(slopes), max(slopes))]
-    return []
-
-
-def _slopes(first: Reference, argument: Argument, move: Array, step: float) -> Array | None:
-    """Return the slope of each output, times its cotangent; None where one jumps, or is not finite."""
-    point = first.counted.point()
-    point[argument.name] = (point[argument.name] + move).astype(argument.value.dtype)
-    try:
-        ys, _ = first.counted.vjp(point)
-    except UsageError:
-        raise
-    except Exception:  # noqa: BLE001 - it does not take the point beside
-        return None
-    parts: list[Array] = []
-    for y, z, c in zip(ys, first.outputs, first.w, strict=True):
-        if y.shape != z.shape or not np.all(np.isfinite(y)):
-            return None
-        dy = np.asarray(y, np.float64) - z
-        if np.any(np.abs(dy) > _JUMP * (1.0 + np.abs(z))):
-            return None
-        parts.append((dy / step * c).ravel())
-    return np.concatenate(parts)
 
 
 def _wrong_at_size_0(counted: Counted, gradients: Gradients, point: Primals) -> dict[str, str]:

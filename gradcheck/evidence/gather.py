@@ -19,6 +19,7 @@ from gradcheck.evidence import edges
 from gradcheck.evidence.agree import Arrays
 from gradcheck.evidence.calls import BackwardRaised, Counted, Reference, well_formed
 from gradcheck.evidence.first import First, returned_arrays, run_first
+from gradcheck.evidence.kinks import if_beyond, kinks
 from gradcheck.evidence.layouts import layouts
 from gradcheck.evidence.linear import linearity
 from gradcheck.evidence.numeric import compare_gradients
@@ -86,6 +87,8 @@ def gather(
             )
             if large:
                 comparisons = {name: _if_it_moves(counted, first, c) for name, c in comparisons.items()}
+            if "kinks" in groups:
+                comparisons = {name: if_beyond(reference, c) for name, c in comparisons.items()}
             evidence = replace(evidence, comparisons=comparisons)
     except BackwardRaised as raised:  # it took one cotangent, and raises for another
         return replace(evidence, raised=raised.error, **counted.calls)
@@ -131,7 +134,7 @@ def _other_calls(evidence: Evidence, reference: Reference) -> Evidence:
     if "empty" in evidence.tried:
         evidence = replace(evidence, empty=edges.empty(reference.counted))
     if "kinks" in evidence.tried:
-        evidence = replace(evidence, kinks=edges.kinks(reference))
+        evidence = replace(evidence, kinks=kinks(reference))
     return replace(evidence, trials=evidence.trials + tuple(trial for trial in trials if trial is not None))
 
 
