@@ -126,8 +126,10 @@ class Plan:
             if number < len(fixed):
                 sizes = dict(fixed[number])
             else:
-                top = 12 if number % _TURN in _WIDE else 4 if number % 2 else 7
+                top = 4 if number % 2 else 7
                 sizes = {name: self.limit(name) + int(rng.integers(0, top)) for name in names}
+                if names and number % _TURN in _WIDE:
+                    sizes[names[(seed + number // _WIDE_APART) % len(names)]] += _WIDE[number % _TURN]
             if number > 0:
                 sizes |= {name: int(rng.choice(values)) for name, values in choices.items()}
             large, ties = _POKES.get(number % _TURN, (0, False))
@@ -153,7 +155,8 @@ class Plan:
 
 # Which cases of a sweep have large values, and which have ties.
 _TURN = 24
-_WIDE = {8, 20}  # cases with sizes up to 12: what is cut off after a few steps shows there
+# Cases in which one dimension, each in its turn, is larger by so much: what is cut off after a few steps shows there.
+_WIDE, _WIDE_APART = {6: 7, 12: 12, 18: 9}, 6
 _POKES = {
     5: (1000, False),
     7: (0, True),

@@ -161,7 +161,8 @@ def _jittered(subject: Subject, seed: int, drawn: set[str]) -> Subject:
             return a
         rng = stream(seed, "parameter", a.name)
         spread = 0.3 * (1.0 + np.abs(a.value))
-        return replace(a, value=np.asarray(a.value + spread * rng.uniform(-1.0, 1.0, a.value.shape)))
+        moved = a.value + spread * rng.uniform(-1.0, 1.0, a.value.shape)
+        return replace(a, value=np.asarray(moved, a.value.dtype))
 
     arguments = tuple(moved(a) for a in subject.arguments)
     if all(a is b for a, b in zip(arguments, subject.arguments, strict=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
@@ -25,6 +26,8 @@ Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Su
 TRIALS = (16, 240)
 _BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
 _NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
+_LARGEST = 100_000  # elements of an output at the sizes of a trial: the outer product of two images
+_SLOW, _FEW = 1.0, 8  # seconds that a trial may take, and trials that are left after one that took longer
 _TOGETHER = 16  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
 
 
@@ -82,6 +85,7 @@ class Search:
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
         case, self._error = plan.trial(), None
+        started = time.process_time()
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
@@ -91,6 +95,8 @@ class Search:
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
             self.failure = self.failure or (plan, error)
+            if time.process_time() - started > _SLOW:
+                self._left = min(self._left, _FEW)
             return None
         other = plan.trial(1)
         again = outputs_at(self.bind, plan, other)
@@ -102,7 +108,24 @@ class Search:
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
-        return found, _fits(subject, outputs, pullback)
+        return self._with_learnt(found, outputs, pullback) or (found, _fits(subject, outputs, pullback))
+
+    def _with_learnt(self, plan: Plan, outputs: Sequence[Array], pullback: Pullback) -> tuple[Plan, Fit] | None:
+        """Return the plan with those numbers among its settings as arrays for which backward leaves a gradient."""
+        try:
+            unasked = pullback(tuple(map(np.ones_like, outputs))).unasked
+        except Exception:  # noqa: BLE001 - what backward raises is for the check to judge
+            return None
+        sizes = {name: size for name, size in plan.trial().sizes if name not in plan.choices}
+        shapes = {name: shape_or_none(value) for name, value in unasked.items() if name in plan.settings}
+        learnt: dict[str | int, Recipe] = {
+            name: Spec(name_shape(shape, sizes)) for name, shape in shapes.items() if shape and len(shape) == 1
+        }
+        free = replace(plan, settings={**plan.settings, **learnt})
+        if not learnt or outputs_at(self.bind, free, free.trial()) is None:
+            return None
+        subject = self.bind(*free.realise(free.trial()), free.constants)
+        return free, _fits(subject, *subject.vjp(point_of(subject.arguments)))
 
     def _with_targets(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
@@ -226,6 +249,8 @@ def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:
 def _require_usable(subject: Subject, outputs: Sequence[Array]) -> None:
     if not _is_usable(outputs):
         raise UsageError("the output is empty, not real or not finite")
+    if any(y.size > _LARGEST for y in outputs):
+        raise UsageError("the output is far too large to be meant")
     if not _depends(subject, outputs):
         raise UsageError("the output does not depend on any real argument")
 

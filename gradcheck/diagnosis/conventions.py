@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck.cases.search import Points
 from gradcheck.diagnosis.numeric import Sample, analytic, close, samples
 from gradcheck.records import Finding
+from gradcheck.subject.parameters import is_parameter_name
 from gradcheck.subject.protocol import Argument, Array
 
 RESOLUTION = 1e-6  # what `numeric.close` can tell: a convention is verified to so much, relative to the largest element
@@ -46,7 +47,9 @@ def conventions(points: Points, arguments: Sequence[Argument], wrong: Set[str], 
         The arguments whose values were found wrong, and those that were found right somewhere and wrong nowhere.
     """
     parameters = {a.name for a in arguments if a.kind == "parameter"}
-    inputs = {a.name for a in arguments if a.kind == "input"}
+    if not parameters:  # functions are given theirs
+        parameters = {a.name for a in arguments[1:] if is_parameter_name(a.name)}
+    inputs = {a.name for a in arguments} - parameters
     if not wrong:
         return None
     if wrong == parameters and inputs <= right:

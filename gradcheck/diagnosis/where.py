@@ -10,7 +10,7 @@ from typing import Any
 from gradcheck.diagnosis.watch import first_write
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Location
-from gradcheck.subject.calls import gradient_names
+from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import blame, definition, location, location_of
 

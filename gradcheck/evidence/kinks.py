@@ -33,14 +33,14 @@ def kinks(first: Reference) -> tuple[Kink, ...]:
     beyond. Directions of unequal elements would not do: a median of three equal inputs stays with the middle one,
     whichever of them gets its gradient. Cotangents are positive, or what is beyond could cancel.
 
-    One forward and backward, and four forwards for each argument; a gradient is beyond only if it is along another
-    direction, too.
+    One forward and backward, and four forwards for each argument, and for all together, where a tie is between two of
+    them; a gradient is beyond only if it is along another direction, too.
     """
     counted = first.counted
     w = tuple(np.abs(part) for part in first.w)
     _, pullback = counted.vjp(counted.point())
-    arrays: Arrays = counted.gradients(pullback, w)
-    found: list[Kink] = []
+    arrays = {name: g for name, g in counted.gradients(pullback, w).items() if name in first.arrays}
+    found = _counted_twice(first, arrays, w)
     for argument in counted.subject.arguments:
         g = arrays.get(argument.name)
         if g is None or not g.size:
@@ -50,11 +50,24 @@ def kinks(first: Reference) -> tuple[Kink, ...]:
             continue
         beyond = None
         for number in range(_DIRECTIONS):
-            beyond = _beyond(first, argument, g, w, stream(first.seed, "kink", argument.name, str(number)))
+            beyond = _beyond(first, {argument.name: g}, w, stream(first.seed, "kink", argument.name, str(number)))
             if beyond is None:
                 break
         found += [beyond] if beyond is not None else []
     return tuple(found)
+
+
+def _counted_twice(first: Reference, arrays: Arrays, w: Outputs) -> list[Kink]:
+    """Move all arguments alike, for ties between them; only too much is said to be wrong, not that none gets any."""
+    together = {name: g for name, g in arrays.items() if g.size and np.all(np.isfinite(g))}
+    if len(together) < 2:
+        return []
+    beyond = None
+    for number in range(_DIRECTIONS):
+        beyond = _beyond(first, together, w, stream(first.seed, "kink", str(number)))
+        if beyond is None or abs(beyond.analytic) <= max(abs(beyond.low), abs(beyond.high)):
+            return []
+    return [beyond] if beyond is not None else []
 
 
 def if_beyond(first: Reference, comparison: Comparison) -> Comparison:
@@ -69,10 +82,25 @@ def if_beyond(first: Reference, comparison: Comparison) -> Comparison:
     (argument,) = [a for a in first.counted.subject.arguments if a.name == comparison.name]
     v = np.zeros(argument.value.shape)
     v.flat[comparison.index] = 1.0
-    sides = _both_sides(first, argument, v, first.w)
-    if sides is not None and np.all(np.abs(sides.up - sides.down) <= 4.0 * sides.bars + _SETTLED * np.abs(sides.up)):
+    sides = _both_sides(first, {argument.name: v}, first.w)
+    one_slope = sides is not None and bool(
+        np.all(np.abs(sides.up - sides.down) <= 4.0 * sides.bars + _SETTLED * np.abs(sides.up))
+    )
+    if one_slope and _adds_up(first, argument):
         return comparison
     return Comparison(comparison.name, "inconclusive", reason="it is on a kink")
+
+
+def _adds_up(first: Reference, argument: Argument) -> bool:
+    """Whether slopes add up, as they do where there is a gradient; at a triple tie a median has slopes, but none."""
+    rng = stream(first.seed, "additive", argument.name)
+    u, v = (rng.choice((-1.0, 1.0), argument.value.shape) * rng.uniform(1.0, 2.0, argument.value.shape) for _ in "uv")
+    of_u, of_v, of_both = (_both_sides(first, {argument.name: part}, first.w) for part in (u, v, u + v))
+    if of_u is None or of_v is None or of_both is None:
+        return False
+    bars = of_u.bars + of_v.bars + of_both.bars
+    size = np.abs(of_u.up) + np.abs(of_v.up) + np.abs(of_both.up)
+    return bool(np.all(np.abs(of_u.up + of_v.up - of_both.up) <= 4.0 * bars + _SETTLED * size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +112,25 @@ class _Sides:
     bars: Array
 
 
-def _beyond(first: Reference, argument: Argument, g: Array, w: Outputs, rng: np.random.Generator) -> Kink | None:
-    v = 1.0 + _NEARLY_ONE * rng.random(g.shape)
-    sides = _both_sides(first, argument, v, w)
+def _beyond(first: Reference, gradients: Arrays, w: Outputs, rng: np.random.Generator) -> Kink | None:
+    v = {name: 1.0 + _NEARLY_ONE * rng.random(g.shape) for name, g in gradients.items()}
+    sides = _both_sides(first, v, w)
     if sides is None:
         return None
     low, high = (float(pick(sides.up, sides.down).sum()) for pick in (np.minimum, np.maximum))
-    size = float(np.maximum(np.abs(sides.up), np.abs(sides.down)).sum() + np.abs(g * v).sum())
-    analytic = float((g * v).sum())
+    shares = {name: g * v[name] for name, g in gradients.items()}
+    size = float(np.maximum(np.abs(sides.up), np.abs(sides.down)).sum()) + sum(
+        float(np.abs(share).sum()) for share in shares.values()
+    )
+    analytic = sum(float(share.sum()) for share in shares.values())
     outside = max(low - analytic, analytic - high)
     far_out = outside > 4.0 * float(sides.bars.sum()) + _BEYOND * size
-    return Kink(argument.name, analytic, low, high) if far_out else None
+    return Kink(next(iter(gradients)), analytic, low, high) if far_out else None
 
 
-def _both_sides(first: Reference, argument: Argument, v: Array, w: Outputs) -> _Sides | None:
+def _both_sides(first: Reference, v: Arrays, w: Outputs) -> _Sides | None:
     """Return the slopes along a direction and against it; None where an output jumps, or is not finite."""
-    near_and_far = [[_slopes(first, argument, way * k * _STEP, v, w) for k in (1.0, 2.0)] for way in (1.0, -1.0)]
+    near_and_far = [[_slopes(first, way * k * _STEP, v, w) for k in (1.0, 2.0)] for way in (1.0, -1.0)]
     (up, up_far), (down, down_far) = near_and_far
     if up is None or up_far is None or down is None or down_far is None:
         return None
@@ -111,17 +142,18 @@ def _not_finite(first: Reference, argument: Argument, g: Array, w: Outputs) -> l
     for index in np.argwhere(~np.isfinite(g))[:_ELEMENTS]:
         v = np.zeros(g.shape)
         v[tuple(index)] = 1.0
-        sides = _both_sides(first, argument, v, w)
+        sides = _both_sides(first, {argument.name: v}, w)
         if sides is not None and np.all(sides.bars <= _SETTLED * (1.0 + np.abs(sides.up) + np.abs(sides.down))):
             up, down = float(sides.up.sum()), float(sides.down.sum())
             return [Kink(argument.name, float("nan"), min(up, down), max(up, down))]
     return []
 
 
-def _slopes(first: Reference, argument: Argument, step: float, v: Array, w: Outputs) -> Array | None:
+def _slopes(first: Reference, step: float, v: Arrays, w: Outputs) -> Array | None:
     """Return the slope of each output, times its cotangent; None where one jumps, or is not finite."""
     point = first.counted.point()
-    point[argument.name] = (point[argument.name] + step * v).astype(argument.value.dtype)
+    for name, part in v.items():
+        point[name] = (point[name] + step * part).astype(point[name].dtype)
     try:
         ys, _ = first.counted.vjp(point)
     except UsageError:

@@ -37,7 +37,7 @@ def fortran(array: Array) -> Array:
 
 
 def gaps_backwards(array: Array) -> Array:
-    """Return the same numbers as a read-only view of every second element, the last first, the first two axes swapped.
+    """Return the same numbers as a read-only view with gaps, all axes running backwards, the first two swapped.
 
     That is what slices, flips and transposes of a larger array look like.
     """
@@ -46,9 +46,10 @@ def gaps_backwards(array: Array) -> Array:
     order = (1, 0, *range(2, array.ndim)) if array.ndim > 2 else tuple(range(array.ndim))
     swapped = array.transpose(order)
     wide = np.zeros((*swapped.shape[:-1], 2 * swapped.shape[-1]), array.dtype)
-    wide[..., ::-2] = swapped
+    backwards = (*(slice(None, None, -1),) * (array.ndim - 1), slice(None, None, -2))
+    wide[backwards] = swapped
     wide.flags.writeable = False
-    return wide[..., ::-2].transpose(order)  # swapping twice is the identity
+    return wide[backwards].transpose(order)  # swapping twice is the identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ class Evidence:
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     generators: tuple[str, ...] = ()
     floating: frozenset[str] = frozenset()
+    flat: frozenset[str] = frozenset()
     deterministic: bool = True
     large: bool = False
     left_out: frozenset[str] = frozenset()
@@ -129,8 +130,8 @@ class Evidence:
 
     @property
     def owed(self) -> tuple[Argument, ...]:
-        """The arguments whose gradient backward owes."""
-        return tuple(a for a in self.subject.arguments if a.differentiable)
+        """The arguments whose gradient backward owes: not those that forward only compares with something."""
+        return tuple(a for a in self.subject.arguments if a.differentiable and a.name not in self.flat)
 
     @property
     def unsteady(self) -> frozenset[str]:

@@ -114,9 +114,12 @@ def kinks(evidence: Evidence) -> Iterator[Finding]:
 
     To mend it, give the gradient to the first (``argmax``), or share it.
     """
+    if any(found.verdict == "fail" for found in evidence.comparisons.values()):  # wrong elsewhere, too
+        return
     for kink in evidence.kinks or ():
-        found = evidence.comparisons.get(kink.argument)
-        if math.isnan(kink.analytic) or found is None or found.verdict == "fail":  # GC104, or wrong elsewhere too
+        if math.isnan(kink.analytic) or kink.argument not in evidence.comparisons:  # GC104
+            continue
+        if kink.argument in evidence.unsteady:  # GC303
             continue
         yield Finding(
             "GC507", "error", f"at a kink or tie, the gradient of {kink.argument} lies beyond the one-sided slopes",

@@ -228,7 +228,7 @@ def structure(evidence: Evidence) -> Iterator[Finding]:
     """
     if evidence.gradients is None:
         return
-    for problem in evidence.gradients.problems:
+    for problem in () if evidence.flat else evidence.gradients.problems:
         yield Finding("GC105", "error", problem)
     for remark in evidence.gradients.remarks:
         yield Finding("GC105", "warning", remark)

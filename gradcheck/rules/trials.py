@@ -57,7 +57,7 @@ def changed_by_repeating(evidence: Evidence) -> Iterator[str]:
             continue
         if evidence.comparisons.get(argument.name) and lost_in_rounding(evidence, argument.name):
             continue
-        allowed = _AGAIN if _is_float64(evidence) and _is_loud(evidence, argument.name) else SHARE
+        allowed = _AGAIN if _is_float64(evidence) and is_loud(evidence, argument.name) else SHARE
         if disagree(first, second, share=allowed) or not np.all(np.isfinite(second)):
             yield argument.name
 
@@ -109,7 +109,7 @@ def _allowed(evidence: Evidence, trial: Trial, name: str) -> float:
 def _says_nothing(evidence: Evidence, trial: Trial, name: str) -> bool:
     """Whether a difference would only be one of rounding, or of a gradient that is random anyway."""
     if trial.contract == "repeatable":  # the comparison was of a random gradient, and says nothing
-        return not _is_loud(evidence, name)
+        return not is_loud(evidence, name)
     return name in evidence.unsteady or lost_in_rounding(evidence, name)
 
 
@@ -117,7 +117,7 @@ def _is_float64(evidence: Evidence) -> bool:
     return all(y.dtype.itemsize >= 8 for y in evidence.outputs)
 
 
-def _is_loud(evidence: Evidence, name: str) -> bool:
+def is_loud(evidence: Evidence, name: str) -> bool:
     """Whether a gradient is more than what rounding makes, in whatever order threads add up."""
     return top(evidence.arrays[name]) > _NOISE * max(map(top, evidence.outputs), default=0.0)
 

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,10 +43,7 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     >>> [p.name for p in parameters_of(lambda x, y=1: x)]
     ['x', 'y']
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have none
-        return ()
+    signature = signature_of(function)
     return tuple(
         Parameter(
             name=p.name,
@@ -54,9 +52,34 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameter, ...]:
             keyword_only=p.kind is p.KEYWORD_ONLY,
             variadic=p.kind is p.VAR_POSITIONAL,
         )
-        for p in signature.parameters.values()
+        for p in (signature.parameters.values() if signature is not None else ())
         if p.kind is not p.VAR_KEYWORD
     )
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """Return the signature of a function, bound method or class, None for builtins without one.
+
+    Remembered as long as the function lives: a layer's methods are asked for at each of its calls.
+    """
+    plain = getattr(function, "__func__", function)
+    if not inspect.isfunction(plain):
+        return _signature(function)
+    known = _SIGNATURES.setdefault(plain, {})
+    bound = plain is not function
+    if bound not in known:
+        known[bound] = _signature(function)
+    return known[bound]
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+_SIGNATURES: WeakKeyDictionary[Any, dict[bool, inspect.Signature | None]] = WeakKeyDictionary()
 
 
 def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -168,7 +191,7 @@ def call_backward(
     rest = [known[name] for name in call.rest]
     if call.variadic:
         return called(backward, *cotangents, *rest)
-    signature = inspect.signature(backward)
+    signature = signature_of(backward) or inspect.signature(backward)
     bound = signature.bind_partial()
     bound.arguments.update({name: known[name] for name in call.known})
     bound.arguments.update(
@@ -263,29 +286,3 @@ def _is_numeric(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return bool(np.issubdtype(value.dtype, np.number) or value.dtype == np.bool_)
     return isinstance(value, int | float | np.number)
-
-
-# weight and W, bias and b, input and x name the same thing: d + any of them is a spelling of the gradient.
-_SYNONYMS = (
-    frozenset({"w", "weight", "weights", "kernel"}),
-    frozenset({"b", "bias", "biases"}),
-    frozenset({"x", "input", "inputs", "in", "inp", "a_prev"}),
-)
-
-
-def gradient_names(name: str) -> tuple[str, ...]:
-    """Return the lower-case spellings under which the gradient of ``name`` is kept, the likeliest first.
-
-    Examples
-    --------
-    >>> gradient_names("W")[:4]
-    ('dw', 'd_w', 'w_grad', 'grad_w')
-    """
-    low = name.lower().lstrip("_")
-    same = next((words for words in _SYNONYMS if low in words), frozenset())
-    spellings: list[str] = []
-    for word in [low, *sorted(same - {low})]:
-        spellings += [f"d{word}", f"d_{word}", f"{word}_grad", f"grad_{word}", f"{word}grad", f"grad{word}"]
-        spellings += [f"{word}_gradient", f"gradient_{word}", f"{word}_grads", f"grads_{word}", f"delta_{word}"]
-        spellings += [f"d{word}_", f"dl_d{word}", f"dld{word}", f"g{word}", f"g_{word}"]
-    return tuple(spellings)

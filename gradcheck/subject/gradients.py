@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from gradcheck.subject.calls import gradient_names
+from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Argument, Gradients
 
 

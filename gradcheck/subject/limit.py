@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 # Of one call, in seconds of this process's own processor time: a machine that stands still does not use it up.
 SECONDS = 20.0
+AFTER_A_HANG = 1.0  # of all calls after one that did not come back: a check makes many
+_TICK = 0.05
+
+_started: float | None = None  # when the call that is running now began, in processor time
+_hung = False
 
 
 class HungError(Exception):
@@ -17,28 +23,43 @@ class HungError(Exception):
 
 
 @contextlib.contextmanager
-def time_limit() -> Iterator[None]:
-    """Raise `HungError` in what runs below, once it has used up `SECONDS` of processor time.
+def clock() -> Iterator[None]:
+    """Let a clock tick that interrupts calls below `time_limit`.
 
     Signals are the only way to interrupt Python code, so this works in the main thread of a POSIX system, between two
-    byte codes; elsewhere, within another time limit, and where somebody else uses the timer, there is none.
-
-    Examples
-    --------
-    >>> with time_limit():
-    ...     sum(range(10))
-    45
+    byte codes; elsewhere, and where somebody else uses the timer, there is no limit.
     """
     if not _can_interrupt():
         yield
         return
-    previous = signal.signal(signal.SIGVTALRM, _interrupt)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    global _hung  # noqa: PLW0603 - see below
+    _hung = False
+    previous = signal.signal(signal.SIGVTALRM, _on_tick)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _TICK, _TICK)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
         signal.signal(signal.SIGVTALRM, previous)
+
+
+@contextlib.contextmanager
+def time_limit() -> Iterator[None]:
+    """Raise `HungError` in what runs below, once it has used up `SECONDS` of processor time and the clock ticks.
+
+    Examples
+    --------
+    >>> with clock(), time_limit():
+    ...     sum(range(10))
+    45
+    """
+    global _started  # noqa: PLW0603 - there is one processor time, and one call at a time
+    outer = _started
+    _started = time.process_time() if outer is None else outer
+    try:
+        yield
+    finally:
+        _started = outer
 
 
 def _can_interrupt() -> bool:
@@ -49,5 +70,9 @@ def _can_interrupt() -> bool:
     )
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-    raise HungError(f"it had not come back after {SECONDS:g} s of processor time")
+def _on_tick(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+    global _started, _hung
+    allowed = min(SECONDS, AFTER_A_HANG) if _hung else SECONDS
+    if _started is not None and time.process_time() - _started > allowed:
+        _started, _hung = None, True  # once is enough: what handles the error must not be interrupted too
+        raise HungError(f"it had not come back after {allowed:g} s of processor time")

@@ -75,6 +75,8 @@ def pairs(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     --------
     >>> pairs(["affine_forward", "affine_backward", "backward_relu", "forward_relu", "forward"])
     {'affine': ('affine_forward', 'affine_backward'), 'relu': ('forward_relu', 'backward_relu')}
+    >>> pairs(["conv_forward_naive", "conv_backward_naive"])
+    {'conv_naive': ('conv_forward_naive', 'conv_backward_naive')}
     """
     order = {name: k for k, name in enumerate(names)}
     found = {}
@@ -83,6 +85,9 @@ def pairs(names: Iterable[str]) -> dict[str, tuple[str, str]]:
         for forward, backward in ((f"{stem}_forward", f"{stem}_backward"), (f"forward_{stem}", f"backward_{stem}")):
             if name == forward and backward in order:
                 found[stem] = (forward, backward)
+        before, inside, after = name.partition("_forward_")
+        if inside and f"{before}_backward_{after}" in order:
+            found[f"{before}_{after}"] = (name, f"{before}_backward_{after}")
     return found
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.subject.calls import gradient_names
 from gradcheck.subject.equal import same_array
+from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, Missing
 
 _GRADIENT_TABLES = ("grads", "gradients", "grad", "dparams", "gradient", "d_params", "param_grads", "grad_params")
@@ -81,7 +81,7 @@ class Kept:
     @property
     def is_named_like_parameter(self) -> bool:
         """Whether the name is one that parameters bear (``W``, ``bias``, ``gamma``), so that a gradient is owed."""
-        return bool(_PARAMETER.match(self.name.rpartition(".")[2]))
+        return is_parameter_name(self.name)
 
     def put(self, value: Array) -> None:
         """Let the layer keep other values, so that views of the old array see them too where that can be."""
@@ -159,6 +159,17 @@ def left_behind(layer: object, name: str, home: Kept | None) -> object:
     if value is not None:
         return value
     return found if label is None else Missing(f"{label} is still None after backward")
+
+
+def left_for(layer: object, names: Iterable[str]) -> dict[str, object]:
+    """Return the gradients that backward left for settings of these names; single letters mean too much."""
+    found = {name: left_behind(layer, name, None) for name in names if len(name) > 1}
+    return {name: value for name, value in found.items() if not isinstance(value, Missing)}
+
+
+def is_parameter_name(name: str) -> bool:
+    """Whether parameters bear such a name: ``W``, ``bias``, ``layers[0].gamma``."""
+    return bool(_PARAMETER.match(name.rpartition(".")[2]))
 
 
 def is_gradient_slot(name: str) -> bool:

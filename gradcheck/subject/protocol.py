@@ -8,7 +8,7 @@ Nothing that imports this module knows how the layer is spelled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -59,6 +59,7 @@ class Gradients:
     may be meant (values beyond the gradients that are owed), a sentence each. ``left`` names the arguments whose
     gradients were not returned but left behind on the layer (``self.dW``), which may add up there. ``raw`` are the very
     objects that backward gave, where ``values`` are multiples of them (a loss whose backward takes no cotangent).
+    ``unasked`` are gradients that it left for settings which are plain numbers: they may be meant as parameters.
     """
 
     values: Mapping[str, object]
@@ -66,6 +67,7 @@ class Gradients:
     remarks: tuple[str, ...] = ()
     left: frozenset[str] = frozenset()
     raw: Mapping[str, object] | None = None
+    unasked: Mapping[str, object] = field(default_factory=dict)
 
 
 Pullback = Callable[[Outputs], Gradients]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
@@ -19,11 +20,14 @@ _CARRIED = re.compile(
     r"(^|_)(h|c|hx|cx|hs|cs|hidden|cell|states?|prev|previous|last|memory|carry|running|moving|momentum|ema|avg)\d*(_|$)",
     re.IGNORECASE,
 )
+_FLUSHES = ("flush_gradients", "zero_grad", "zero_grads", "clear_grads", "zero_gradients", "reset_gradients")
 _DEPTH = 4
 
 
-def generators(*holders: object) -> Restore:
-    """Remember where the generators below some objects stand, the global ones too; return what puts them back there.
+def generators(*holders: object, globally: bool = True) -> Restore:
+    """Remember where the generators below some objects stand; return what puts them back there.
+
+    ``globally``: the global ones of NumPy and Python, too.
 
     Examples
     --------
@@ -40,8 +44,9 @@ def generators(*holders: object) -> Restore:
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002 - the user's layers use it
 
     def restore() -> None:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
+        if globally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
         for generator, state in own:
             _put(generator, state)
 
@@ -60,7 +65,9 @@ class Unseeded:
 
     def seed(self, layer: object) -> None:
         """Set the generators of a layer that was just built to where those of the first one stood."""
-        found = list({id(g): g for g in _generators(layer, _DEPTH, set())}.values())
+        if self._states == []:
+            return
+        found = list({id(g): g for g in _generators(layer, _DEPTH, set(), own=True)}.values())
         if self._states is None:
             self._states = [_state(generator) for generator in found]
         elif len(found) == len(self._states):
@@ -83,6 +90,15 @@ def carried(layer: object) -> Restore:
     return restore
 
 
+def flush(layer: object) -> None:
+    """Let a layer forget what it keeps of earlier calls, as a training loop does, if it has a method for that."""
+    for name in _FLUSHES:
+        method = getattr(layer, name, None)
+        if callable(method):
+            with contextlib.suppress(Exception):  # it wants arguments: something else is meant
+                method()
+
+
 def arrays_in(value: object, name: str = "cache", depth: int = _DEPTH) -> Iterator[tuple[str, Array]]:
     """Yield the arrays in a cache, which may be an array, or tuples, lists and dicts of them."""
     if isinstance(value, np.ndarray):
@@ -98,7 +114,8 @@ def arrays_in(value: object, name: str = "cache", depth: int = _DEPTH) -> Iterat
             yield from arrays_in(item, f"{name}.{key}", depth - 1)
 
 
-def _generators(holder: object, depth: int, seen: set[int]) -> Iterator[Any]:
+def _generators(holder: object, depth: int, seen: set[int], *, own: bool = False) -> Iterator[Any]:
+    """Yield the generators below an object; ``own``: only those that it holds itself, not its class or module."""
     if id(holder) in seen:
         return
     seen.add(id(holder))
@@ -106,7 +123,8 @@ def _generators(holder: object, depth: int, seen: set[int]) -> Iterator[Any]:
         yield holder
     elif depth:
         for value in _below(holder):
-            yield from _generators(value, depth - 1, seen)
+            if not (own and (isinstance(value, type) or hasattr(value, "__code__") or hasattr(value, "__func__"))):
+                yield from _generators(value, depth - 1, seen, own=own)
 
 
 def _below(holder: object) -> list[Any]:

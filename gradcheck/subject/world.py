@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.subject.limit import clock
+
 _seed_numpy, _seed_python = np.random.seed, random.seed
 _reseeded: list[str] = []
 
@@ -31,6 +33,7 @@ def quiet_world() -> Iterator[None]:
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
+            clock(),
             _replaced(np, "empty", _filled(np.empty)),
             _replaced(np, "empty_like", _filled(np.empty_like)),
             _replaced(np.random, "seed", _noted(_seed_numpy, "np.random.seed")),

@@ -82,7 +82,7 @@ def test_what_backward_raises_is_kept():
 @pytest.mark.parametrize(
     ("draw", "expected"),
     [
-        (np.random.rand, ("draws from np.random",)),  # noqa: NPY002
+        (np.random.rand, ("draws from np.random",)),
         (lambda: np.random.seed(0), ("calls np.random.seed",)),  # noqa: NPY002
         (lambda: np.random.default_rng(0).random(), ()),
     ],

@@ -12,13 +12,13 @@ from gradcheck.subject.calls import (
     as_returned,
     call_backward,
     called,
-    gradient_names,
     outputs_of,
     parameters_of,
     plan_backward,
     values_at,
 )
 from gradcheck.subject.describe import describe
+from gradcheck.subject.names import gradient_names
 
 X, Y = np.arange(3.0), np.arange(2.0)
 

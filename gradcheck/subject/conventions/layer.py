@@ -1,7 +1,6 @@
 """A layer object brought to the waist: built anew for each run, or kept as one that lives on.
 
-Parameters come through the constructor (arrays), through forward, or are made by the layer itself; their gradients are
-returned, or left as attributes (``dW``), or in lists or dicts beside the parameters (``grads``).
+Parameters come through the constructor or forward, or are made by the layer; their gradients are returned or left.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from gradcheck.subject.parameters import (
     homes_of,
     is_gradient_slot,
     left_behind,
+    left_for,
     overlap,
 )
 from gradcheck.subject.protocol import (
@@ -49,12 +49,12 @@ from gradcheck.subject.protocol import (
     Session,
     point_of,
 )
-from gradcheck.subject.session import Unseeded, carried, generators
+from gradcheck.subject.session import Unseeded, carried, flush, generators
 from gradcheck.subject.world import reseed
 
 
 class LayerSubject:
-    """A layer object at a point (see `gradcheck.subject.protocol.Subject`).
+    """A layer object at a point.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class LayerSubject:
     takes_more : bool
         Whether forward has further, optional inputs: then values beyond the gradients owed may belong to them.
     seed : int
-        Of the global generators, before each construction: what a layer draws is the same in every run of a case.
+        Of the global generators, before each construction.
     """
 
     convention = "layer object"
@@ -93,13 +93,14 @@ class LayerSubject:
         self._make, self._settings, self._inputs = make, dict(settings), dict(inputs)
         self._keywords = keywords
         self._takes_more = takes_more
-        self._rewind = generators(make)
+        self._rewind = generators(make, globally=False)  # those are seeded
         self._unseeded = Unseeded()
         given = arguments_of(inputs, constants)
         names = constructor_names(make, settings)
         self._built_from = {
             key: names[key] for key, v in settings.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"
         }
+        self._numbers = [names[key] for key, v in settings.items() if type(v) in {int, float}]
         taken = {argument.name for argument in given}
         built = [
             Argument(label, "parameter", np.asarray(settings[key]))
@@ -153,6 +154,7 @@ class LayerSubject:
         self._unseeded.seed(layer)
         if self._built_late:
             self._forward(layer, {name: np.array(primals[name]) for name in self._inputs if name in primals})
+            flush(layer)
         for kept in arrays_of(layer) if self._kept else ():
             if kept.name in self._kept and kept.name in primals:
                 kept.put(primals[kept.name])
@@ -190,7 +192,7 @@ class LayerSubject:
         for kept, value in made:
             self._kept[kept.name] = kept
             moved = value + 0.25 * (1.0 + np.abs(value)) * np.cos(np.arange(value.size)).reshape(value.shape)
-            if responds(self._outputs, {**primals, kept.name: moved}, reference):
+            if responds(self._outputs, {**primals, kept.name: moved.astype(value.dtype)}, reference):
                 found.append(Argument(kept.name, "parameter", value))
             else:
                 del self._kept[kept.name]
@@ -201,7 +203,7 @@ class LayerSubject:
         """Return the arrays that a layer has before forward, and that forward leaves alone, with their values."""
         layer = self._build({name: np.array(value) for name, value in primals.items()})
         made = {
-            kept.name: (kept, np.array(kept.value, dtype=np.float64))
+            kept.name: (kept, np.array(kept.value))
             for kept in arrays_of(layer)
             if not kept.is_buffer and kept.name not in primals and not is_gradient_slot(kept.name)
         }
@@ -269,11 +271,11 @@ class LayerSubject:
             problems = ()
         if not parameters and not self._takes_more:
             problems, remarks = (*problems, *remarks), ()  # they can be the gradients of nothing
-        return Gradients(values, problems, remarks, kept, raw)
+        return Gradients(values, problems, remarks, kept, raw, left_for(layer, self._numbers))
 
 
 class _LivedLayer:
-    """One layer object that is run again and again (see `gradcheck.subject.protocol.Session`)."""
+    """One layer object that is run again and again."""
 
     def __init__(self, subject: LayerSubject, layer: Any, primals: Primals, *, forgetful: bool) -> None:
         self._subject, self._layer = subject, layer
@@ -287,11 +289,12 @@ class _LivedLayer:
         for name, home in self._homes.items():
             if not same_array(home.value, primals[name]):
                 home.put(primals[name])
+        flush(self._layer)
         self._rewind()
         if self._forget is not None:
             self._forget()
         return self._subject._run(self._layer, primals)
 
     def kept(self) -> Mapping[str, Array]:
-        """Return the arrays that the layer keeps now."""
+        """Return its arrays as they are now."""
         return {kept.name: kept.value for kept in arrays_of(self._layer)}

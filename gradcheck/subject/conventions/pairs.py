@@ -73,7 +73,7 @@ class FunctionSubject:
         self._options = {str(key): value for key, value in settings.items()}
         self._inputs = dict(inputs)
         self._keywords = {p.name for p in parameters_of(forward) if p.keyword_only}
-        self._rewind = generators(forward, backward)
+        self._rewind = generators(forward, backward, globally=False)  # those are seeded
         self.arguments = arguments_of(inputs, constants)
 
     independent = True

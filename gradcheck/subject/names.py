@@ -1,0 +1,28 @@
+"""The names under which the gradient of an argument is kept."""
+
+from __future__ import annotations
+
+# weight and W, bias and b, input and x name the same thing: d + any of them is a spelling of the gradient.
+_SYNONYMS = (
+    frozenset({"w", "weight", "weights", "kernel"}),
+    frozenset({"b", "bias", "biases"}),
+    frozenset({"x", "input", "inputs", "in", "inp", "a_prev"}),
+)
+
+
+def gradient_names(name: str) -> tuple[str, ...]:
+    """Return the lower-case spellings under which the gradient of ``name`` is kept, the likeliest first.
+
+    Examples
+    --------
+    >>> gradient_names("W")[:4]
+    ('dw', 'd_w', 'w_grad', 'grad_w')
+    """
+    low = name.lower().lstrip("_")
+    same = next((words for words in _SYNONYMS if low in words), frozenset())
+    spellings: list[str] = []
+    for word in [low, *sorted(same - {low})]:
+        spellings += [f"d{word}", f"d_{word}", f"{word}_grad", f"grad_{word}", f"{word}grad", f"grad{word}"]
+        spellings += [f"{word}_gradient", f"gradient_{word}", f"{word}_grads", f"grads_{word}", f"delta_{word}"]
+        spellings += [f"d{word}_", f"dl_d{word}", f"dld{word}", f"g{word}", f"g_{word}"]
+    return tuple(spellings)
