@@ -14,10 +14,14 @@ from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import blame, definition, location, location_of
 
+_ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them is not known
+
 
 def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     """Return the line that a finding comes from, as exactly as it can be known."""
     backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", obj)
+    if finding.rule in _ANYWHERE:
+        return None
     if finding.rule == "GC602" and evidence.raised is not None:
         return blame(evidence.raised, obj) or location_of(backward)
     if finding.rule in {"GC201", "GC202", "GC203"} and finding.argument is not None:

@@ -14,11 +14,13 @@ from gradcheck.evidence.calls import Reference
 from gradcheck.evidence.record import Kink
 from gradcheck.subject.protocol import Argument, Array, Outputs
 
-_STEP = 2.0**-16  # along a direction of unit size, at values of about 1: what is curved bends by as much, and no more
-_JUMP = 2.0**-6  # what moves by more within such a step is taken for a jump, which has no slopes
+# Steps along a direction of unit size, at values of about 1: what is curved bends by as much as the farther one, and a
+# format as coarse as float16, which does not move within the nearer one, moves within the farther.
+_NEAR, _FAR = 2.0**-14, 2.0**-8
+_JUMP = 2.0**-3  # what moves by more within such a step is taken for a jump, which has no slopes
 _NEARLY_ONE = 2.0**-6  # how far the elements of a direction are apart
 _BEYOND = 0.04  # of the slopes' own size: more than the direction's spread, less than one output of a dozen
-_SETTLED = 1e-3
+_SETTLED = 2.0**-6
 _NOISE = 1e-7  # of a slope, at values of about 1: what rounding makes of it
 _DIRECTIONS = 2
 _ELEMENTS = 4
@@ -130,7 +132,7 @@ def _beyond(first: Reference, gradients: Arrays, w: Outputs, rng: np.random.Gene
 
 def _both_sides(first: Reference, v: Arrays, w: Outputs) -> _Sides | None:
     """Return the slopes along a direction and against it; None where an output jumps, or is not finite."""
-    near_and_far = [[_slopes(first, way * k * _STEP, v, w) for k in (1.0, 2.0)] for way in (1.0, -1.0)]
+    near_and_far = [[_slopes(first, way * step, v, w) for step in (_NEAR, _FAR)] for way in (1.0, -1.0)]
     (up, up_far), (down, down_far) = near_and_far
     if up is None or up_far is None or down is None or down_far is None:
         return None
