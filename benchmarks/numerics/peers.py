@@ -77,7 +77,8 @@ def ours_check(problem: Problem, seed: int) -> Verdict:
     forward.__signature__ = Signature(spelled[1:])  # type: ignore[attr-defined]
     vjp.__signature__ = Signature(spelled)  # type: ignore[attr-defined]
     with np.errstate(all="ignore"):
-        report = gradcheck.check((forward, vjp), inputs=tuple(problem.arrays.values()), seed=seed)
+        # Errors are planted at places that an input without samples does not have.
+        report = gradcheck.check((forward, vjp), inputs=tuple(problem.arrays.values()), seed=seed, ignore="GC503")
     return report.verdict
 
 

@@ -39,7 +39,7 @@ def batch_mean(evidence: Evidence) -> Iterator[Finding]:  # noqa: ARG001 - see a
                 return x @ self.W
 
             def backward(self, dout):
-                self.dW = self.x.T @ dout    # the loss divides
+                self.dW = self.x.T @ dout  # the loss divides
                 return dout @ self.W.T
 
     Some parameters so and others not is GC101.

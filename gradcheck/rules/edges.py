@@ -25,7 +25,7 @@ def empty(evidence: Evidence) -> Iterator[Finding]:
                 return (x**2).sum(axis=1)
 
             def backward(self, dout):
-                return np.stack([2 * row * d for row, d in zip(self.x, dout)])    # np.stack([]) raises
+                return np.stack([2 * row * d for row, d in zip(self.x, dout)])  # np.stack([]) raises
 
     Not flagged::
 
@@ -67,7 +67,7 @@ def large(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 e = np.exp(-self.x)
-                return dout * e / (1 + e) ** 2    # inf / inf
+                return dout * e / (1 + e) ** 2  # inf / inf
 
     Not flagged::
 
@@ -99,7 +99,7 @@ def kinks(evidence: Evidence) -> Iterator[Finding]:
                 return self.y
 
             def backward(self, dout):
-                return dout * (self.x == self.y)    # to each of several equal ones
+                return dout * (self.x == self.y)  # to each of several equal ones
 
     Not flagged::
 

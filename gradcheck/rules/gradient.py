@@ -36,7 +36,7 @@ def value(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 dx = dout @ self.W.T
-                self.dW = self.x.T @ (dout + 0.1 * dx @ self.W)    # self.x.T @ dout
+                self.dW = self.x.T @ (dout + 0.1 * dx @ self.W)  # self.x.T @ dout
                 return dx
 
     Not flagged::
@@ -47,7 +47,7 @@ def value(evidence: Evidence) -> Iterator[Finding]:
                 return np.maximum(x, 0)
 
             def backward(self, dout):
-                return dout * (self.x >= 0)    # at exactly 0 any slope between 0 and 1 is right
+                return dout * (self.x >= 0)  # at exactly 0 any slope between 0 and 1 is right
 
     A difference as small as a stabilising constant of forward, such as the 1e-7 in ``np.log(y + 1e-7)``, that backward
     leaves out is a warning.
@@ -86,7 +86,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
                 return x + self.b
 
             def backward(self, dout):
-                self.db = None    # dout.sum(axis=0)
+                self.db = None  # dout.sum(axis=0)
                 return 1.0 * dout
 
     Not flagged::
@@ -99,7 +99,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
             def backward(self, dout):
                 dx = np.zeros(self.shape)
                 np.add.at(dx, self.ids, dout)
-                return dx, None    # whole numbers have no gradient
+                return dx, None  # whole numbers have no gradient
 
     For arrays that may well be constants (a loss's float targets, a fixed table under a name that parameters do not
     bear) it is a warning only.
@@ -131,7 +131,7 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
                 return x + self.b
 
             def backward(self, dout):
-                self.db = 1.0 * dout    # (n, i) for b of shape (i,): dout.sum(axis=0)
+                self.db = 1.0 * dout  # (n, i) for b of shape (i,): dout.sum(axis=0)
                 return 1.0 * dout
 
     Not flagged::
@@ -141,7 +141,7 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
                 return 3.0 * x
 
             def backward(self, dout):
-                return (3.0 * dout).tolist()    # a list of the right shape will do
+                return (3.0 * dout).tolist()  # a list of the right shape will do
 
     To mend it, sum over the axes along which the argument was broadcast.
     """
@@ -172,7 +172,7 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
                 return self.y**2
 
             def backward(self, dout):
-                return dout * 2 * self.y**2 / self.y    # 0 / 0 wherever the function is flat
+                return dout * 2 * self.y**2 / self.y  # 0 / 0 wherever the function is flat
 
     Not flagged::
 
@@ -210,7 +210,7 @@ def structure(evidence: Evidence) -> Iterator[Finding]:
                 return x * y
 
             def backward(self, dout):
-                return dout * self.y    # and y's gradient?
+                return dout * self.y  # and y's gradient?
 
     Not flagged::
 
@@ -220,7 +220,7 @@ def structure(evidence: Evidence) -> Iterator[Finding]:
                 return x * self.factor
 
             def backward(self, dout):
-                return dout * self.factor    # whole numbers have no gradient, and may be left out
+                return dout * self.factor  # whole numbers have no gradient, and may be left out
 
     Values beyond the gradients that are owed are a warning only: many layers return a carried state too.
 

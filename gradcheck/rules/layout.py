@@ -24,7 +24,7 @@ def of_dout(evidence: Evidence) -> Iterator[Finding]:
                 return x.reshape(x.shape[0], -1)
 
             def backward(self, dout):
-                return dout.ravel(order="K").reshape(self.shape) * 1.0    # in the order of memory
+                return dout.ravel(order="K").reshape(self.shape) * 1.0  # in the order of memory
 
     Not flagged::
 
@@ -34,7 +34,7 @@ def of_dout(evidence: Evidence) -> Iterator[Finding]:
                 return x.reshape(x.shape[0], -1)
 
             def backward(self, dout):
-                return dout.reshape(self.shape) * 1.0    # in the order of the axes
+                return dout.reshape(self.shape) * 1.0  # in the order of the axes
 
     A backward that refuses by an ``assert`` or ``raise`` of its own says so itself, and is not flagged either.
 
@@ -60,7 +60,7 @@ def of_arguments(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 self.dW = (self.x.T @ dout).copy()
-                WT = self.W.ravel(order="A").reshape(self.W.shape).T    # right in C order only
+                WT = self.W.ravel(order="A").reshape(self.W.shape).T  # right in C order only
                 return dout @ WT
 
     Not flagged::

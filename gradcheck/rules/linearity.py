@@ -30,7 +30,7 @@ def linear(evidence: Evidence) -> Iterator[Finding]:
                 return x**2
 
             def backward(self, dout):
-                return np.clip(2 * self.x * dout, -5000.0, 5000.0)    # clipping belongs to the optimiser
+                return np.clip(2 * self.x * dout, -5000.0, 5000.0)  # clipping belongs to the optimiser
 
     Not flagged::
 
@@ -40,7 +40,7 @@ def linear(evidence: Evidence) -> Iterator[Finding]:
                 return x**2
 
             def backward(self, dout):
-                return 2 * (self.x * (dout / 3) + self.x * dout / 1.5)    # linear, but for its rounding
+                return 2 * (self.x * (dout / 3) + self.x * dout / 1.5)  # linear, but for its rounding
 
     To mend it, multiply by ``dout``, once.
     """
@@ -83,7 +83,7 @@ def zero(evidence: Evidence) -> Iterator[Finding]:
                 return 3.0 * x
 
             def backward(self, dout):
-                return 3.0 * (dout + 0.5) - 1.5    # zero for zero, and linear but for its rounding
+                return 3.0 * (dout + 0.5) - 1.5  # zero for zero, and linear but for its rounding
 
     To mend it, let everything that backward returns be a multiple of ``dout``; weight decay belongs to the optimiser.
     """

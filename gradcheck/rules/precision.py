@@ -22,7 +22,7 @@ def dtype(evidence: Evidence) -> Iterator[Finding]:
                 return 3.0 * x
 
             def backward(self, dout):
-                return (3.0 * dout).astype(np.float32)    # float32, whatever x is
+                return (3.0 * dout).astype(np.float32)  # float32, whatever x is
 
     Not flagged::
 
@@ -31,7 +31,7 @@ def dtype(evidence: Evidence) -> Iterator[Finding]:
                 return 3 * x.astype(np.float32)
 
             def backward(self, dout):
-                return 3 * dout.astype(np.float32)    # float32 throughout, forward too
+                return 3 * dout.astype(np.float32)  # float32 throughout, forward too
 
     To mend it, take the dtype from the argument.
     """
@@ -57,7 +57,7 @@ def digits(evidence: Evidence) -> Iterator[Finding]:
                 return self.y
 
             def backward(self, dout):
-                dx = np.zeros(dout.shape, dtype="f")    # np.zeros_like(dout)
+                dx = np.zeros(dout.shape, dtype="f")  # np.zeros_like(dout)
                 dx += dout * (1 - self.y**2)
                 return dx.astype(dout.dtype)
 
@@ -69,7 +69,7 @@ def digits(evidence: Evidence) -> Iterator[Finding]:
                 return self.y
 
             def backward(self, dout):
-                return dout * (1 - self.y**2)    # float32 throughout, forward too
+                return dout * (1 - self.y**2)  # float32 throughout, forward too
 
     To mend it, give buffers the dtype of what goes into them.
     """

@@ -58,7 +58,7 @@ def backward(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 dx = 2 * dout * self.x
-                self.x -= 0.1 * dx    # self.x is the caller's array
+                self.x -= 0.1 * dx  # self.x is the caller's array
                 return dx
 
     Not flagged::
@@ -129,7 +129,7 @@ def output(evidence: Evidence) -> Iterator[Finding]:
                 return self.out
 
             def backward(self, dout):
-                np.multiply(self.kept, dout, out=self.out)    # a new array
+                np.multiply(self.kept, dout, out=self.out)  # a new array
                 return self.out.copy()
 
     Not flagged::
@@ -217,7 +217,7 @@ def cache(evidence: Evidence) -> Iterator[Finding]:
                 return np.maximum(x, 0)
 
             def backward(self, dout):
-                self.kept = np.maximum(self.kept, 0)    # another array under the same name
+                self.kept = np.maximum(self.kept, 0)  # another array under the same name
                 return dout * (self.kept > 0)
 
     To mend it, compute into a new array.

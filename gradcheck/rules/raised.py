@@ -23,7 +23,7 @@ def backward(evidence: Evidence) -> Iterator[Finding]:
                 return self.out
 
             def backward(self, dout):
-                return dout * self.out(1 - self.out)    # a call: the `*` is missing
+                return dout * self.out(1 - self.out)  # a call: the `*` is missing
 
     Not flagged::
 
@@ -34,7 +34,7 @@ def backward(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 if self.out is None:
-                    raise RuntimeError("call forward first")    # a *second* backward may be refused
+                    raise RuntimeError("call forward first")  # a *second* backward may be refused
                 out, self.out = self.out, None
                 return dout * out
 
@@ -62,7 +62,7 @@ def hung(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 step = 1.0
-                while step > 0.5 * step:    # forever, while step is positive
+                while step > 0.5 * step:  # forever, while step is positive
                     step = max(step / 2, 1e-300)
                 return 0.5 * dout
 
@@ -100,7 +100,7 @@ def complained(evidence: Evidence) -> Iterator[Finding]:
                 return self.y
 
             def backward(self, dout):
-                return dout * np.nan_to_num(self.y / self.y)    # 0 / 0, then 0
+                return dout * np.nan_to_num(self.y / self.y)  # 0 / 0, then 0
 
     Not flagged::
 

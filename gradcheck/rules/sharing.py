@@ -84,7 +84,7 @@ def with_an_argument(evidence: Evidence) -> Iterator[Finding]:
                 return (x * y).sum()
 
             def backward(self):
-                return self.y, self.x    # the caller's own arrays
+                return self.y, self.x  # the caller's own arrays
 
     Not flagged::
 

@@ -28,7 +28,7 @@ def repeat(evidence: Evidence) -> Iterator[Finding]:
                 return self.out.copy()
 
             def backward(self, dout):
-                self.out *= dout    # the cache is gone now
+                self.out *= dout  # the cache is gone now
                 return self.out.copy()
 
     Not flagged::
@@ -39,7 +39,7 @@ def repeat(evidence: Evidence) -> Iterator[Finding]:
                 return self.out.copy()
 
             def backward(self, dout):
-                out, self.out = self.out, None    # a second backward raises: a design
+                out, self.out = self.out, None  # a second backward raises: a design
                 return dout * out
 
     Nor is a layer that adds to its parameters' gradients at each call (``self.dW += ...``).
@@ -64,7 +64,7 @@ def fresh(evidence: Evidence) -> Iterator[Finding]:
 
             def forward(self, x):
                 if self.mask is None:
-                    self.mask = x > 0    # of the first batch
+                    self.mask = x > 0  # of the first batch
                 return np.maximum(x, 0)
 
             def backward(self, dout):
@@ -81,7 +81,7 @@ def fresh(evidence: Evidence) -> Iterator[Finding]:
                 return x * self.factor
 
             def backward(self, dout):
-                return dout * self.factor    # another mask at each call, and the right one
+                return dout * self.factor  # another mask at each call, and the right one
 
     What a layer itself calls a state (``h``, ``hidden``, ``prev``, ``running_mean``) and carries on purpose is a
     warning.
@@ -117,7 +117,7 @@ def determined(evidence: Evidence) -> Iterator[Finding]:
                 return x * self.factor
 
             def backward(self, dout):
-                return dout * self.factor    # what forward drew is kept
+                return dout * self.factor  # what forward drew is kept
 
     To mend it, draw in forward, and keep what was drawn.
     """
@@ -136,7 +136,7 @@ def other_shape(evidence: Evidence) -> Iterator[Finding]:
                 self.shape = None
 
             def forward(self, x):
-                self.shape = self.shape or x.shape    # of the first batch
+                self.shape = self.shape or x.shape  # of the first batch
                 return x.sum(axis=0)
 
             def backward(self, dout):
@@ -180,7 +180,7 @@ def parameters(evidence: Evidence) -> Iterator[Finding]:
 
         class Linear:
             def __init__(self, W):
-                self.W, self.WT = W, W.T    # a view, which follows
+                self.W, self.WT = W, W.T  # a view, which follows
 
             def forward(self, x):
                 self.x = x
@@ -204,6 +204,7 @@ def independent(evidence: Evidence) -> Iterator[Finding]:
     Wrong::
 
         cache = {}
+
 
         def square(x):
             cache["x"] = x
@@ -247,7 +248,7 @@ def accumulation(evidence: Evidence) -> Iterator[Finding]:
 
             def backward(self, dout):
                 self.dW += self.x.T @ dout
-                self.db = dout.sum(axis=0)    # +=
+                self.db = dout.sum(axis=0)  # +=
                 return dout @ self.W.T
 
     Not flagged::

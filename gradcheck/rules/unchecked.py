@@ -17,7 +17,7 @@ def random(evidence: Evidence) -> Iterator[Finding]:
 
         class Dropout:
             def forward(self, x):
-                self.factor = (np.random.default_rng().random(x.shape) > 0.3) / 0.7    # anew, from entropy
+                self.factor = (np.random.default_rng().random(x.shape) > 0.3) / 0.7  # anew, from entropy
                 return x * self.factor
 
             def backward(self, dout):
@@ -27,7 +27,7 @@ def random(evidence: Evidence) -> Iterator[Finding]:
 
         class Dropout:
             def __init__(self):
-                self.rng = np.random.default_rng()    # a generator that is kept can be set back
+                self.rng = np.random.default_rng()  # a generator that is kept can be set back
 
             def forward(self, x):
                 self.factor = (self.rng.random(x.shape) > 0.3) / 0.7

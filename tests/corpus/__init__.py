@@ -13,6 +13,7 @@ from tests.corpus import (
     norms,
     odd_conduct,
     odd_values,
+    once,
     paths,
     recurrent,
     shapes,
@@ -22,7 +23,10 @@ from tests.corpus import (
 )
 from tests.corpus.entry import Odd, Wrong
 
-MODULES = (axes, conduct, memory, norms, odd_conduct, odd_values, paths, recurrent, shapes, strides, upstream, values)
+MODULES = (
+    *(axes, conduct, memory, norms, odd_conduct, odd_values, once),
+    *(paths, recurrent, shapes, strides, upstream, values),
+)
 
 WRONG: tuple[Wrong, ...] = tuple(entry for module in MODULES for entry in getattr(module, "WRONG", ()))
 ODD: tuple[Odd, ...] = tuple(entry for module in MODULES for entry in getattr(module, "ODD", ()))
