@@ -22,10 +22,9 @@ Key = tuple[str, str | None]  # of a finding: the rule and the argument
 
 _SHRINKS = 32  # smaller cases tried for each finding
 _SMALL = 16  # stencils for each argument of these, and of a case that is repeated
-_AT_LARGE: frozenset[Group] = frozenset(
-    {"linear", "values"}
-)  # what is run at large values: conduct does not depend on them
-_AT_TIES: frozenset[Group] = frozenset({"linear", "values", "kinks"})
+# What is run at large values and at ties: conduct does not depend on them.
+_AT_LARGE: frozenset[Group] = frozenset({"values"})
+_AT_TIES: frozenset[Group] = frozenset({"values", "kinks"})
 _ORDINARY = GROUPS - {"kinks"}
 _SAME_AS = {"GC504": "GC104"}  # what is not finite at ordinary values need not be said of large ones
 

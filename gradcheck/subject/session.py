@@ -15,9 +15,10 @@ from gradcheck.subject.protocol import Array
 
 Restore = Callable[[], None]
 
-# What a layer that goes on from call to call on purpose calls what it carries: a hidden state, a moving average.
+# What a layer that goes on from call to call on purpose calls what it carries: a hidden state, a moving average, the
+# vectors of a power iteration.
 _CARRIED = re.compile(
-    r"(^|_)(h|c|hx|cx|hs|cs|hidden|cell|states?|prev|previous|last|memory|carry|running|moving|momentum|ema|avg)\d*(_|$)",
+    r"(^|_)(h|c|u|v|hx|cx|hs|cs|hidden|cell|states?|prev|previous|last|memory|carry|running|moving|momentum|ema|avg)\d*(_|$)",
     re.IGNORECASE,
 )
 _FLUSHES = ("flush_gradients", "zero_grad", "zero_grads", "clear_grads", "zero_gradients", "reset_gradients")
