@@ -186,3 +186,35 @@ class TestSeeds:
 def test_a_case_of_other_dimensions():
     with pytest.raises(gradcheck.UsageError, match="but the layer's dimensions are n, i"):
         gradcheck.check(Right, case="k=2")
+
+
+class TestSelection:
+    """Which rules count is decided in gradcheck.rules.levels; here is what the story of a layer makes of it."""
+
+    @staticmethod
+    def outcome(**options):
+        def square(x):
+            def pullback(dout):
+                dout *= x  # dout is overwritten, and half of the gradient is missing
+                return dout.copy()
+
+            return x**2, pullback
+
+        report = gradcheck.check(square, inputs=(np.array([0.5, -2.0, 3.0]),), **options)
+        return report.verdict, {(finding.rule, finding.level) for finding in report.findings}
+
+    @pytest.mark.parametrize(
+        ("options", "verdict", "findings"),
+        [
+            ({}, "fail", {("GC101", "error"), ("GC201", "error")}),
+            ({"ignore": "GC201"}, "fail", {("GC101", "error")}),
+            ({"select": "GC2"}, "fail", {("GC201", "error")}),
+            ({"warning": "GC2"}, "fail", {("GC101", "error"), ("GC201", "warning")}),
+            ({"warning": "ALL"}, "pass", {("GC101", "warning"), ("GC201", "warning")}),
+            ({"ignore": "GC101,GC201"}, "pass", set()),
+            ({"select": "GC401"}, "pass", set()),
+            ({"ignore": "ALL"}, "unchecked", set()),
+        ],
+    )
+    def test_findings_and_verdict(self, options, verdict, findings):
+        assert self.outcome(**options) == (verdict, findings)
