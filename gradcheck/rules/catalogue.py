@@ -53,7 +53,7 @@ _TABLE: tuple[tuple[str, str, Level, Callable[[Evidence], Iterator[Finding]], st
     ("GC102", "a gradient is missing or None", "error", gradient.missing, ""),
     ("GC103", "a gradient has the wrong shape or is no array", "error", gradient.shape, ""),
     ("GC104", "a gradient is not finite where the function is", "error", gradient.finite, ""),
-    ("GC105", "backward returns another number or order of gradients", "error", gradient.structure, ""),
+    ("GC105", "backward returns another number of gradients", "error", gradient.structure, ""),
     ("GC106", "a gradient is kept in a coarser dtype", "warning", precision.dtype, ""),
     ("GC107", "a gradient has the digits of a coarser dtype", "error", precision.digits, "values"),
     ("GC111", "parameter gradients are divided by the batch size", "warning", convention.batch_mean, "values"),

@@ -14,6 +14,7 @@ from gradcheck.records import Finding, Level
 from gradcheck.rules.linearity import constant_part
 from gradcheck.rules.precision import is_coarse
 from gradcheck.subject.describe import describe
+from gradcheck.subject.gradients import shape_or_none
 from gradcheck.subject.protocol import Argument, Missing
 
 
@@ -154,7 +155,7 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "GC103", "error",
             f"the gradient of {argument.name} is {describe(found)}, expected an array of shape {argument.value.shape}",
-            argument.name, diagnosis=_shape_hints(argument, found),
+            argument.name, diagnosis=(*_swapped(evidence, argument), *_shape_hints(argument, found)),
         )  # fmt: skip
 
 
@@ -200,7 +201,9 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
 
 
 def structure(evidence: Evidence) -> Iterator[Finding]:
-    """GC105: backward returns another number of gradients than there are arguments, or another order of them.
+    """GC105: backward returns another number of gradients than there are arguments, or nests them otherwise.
+
+    What is in another's place, and has another shape, is GC103, which says so; of the same shape, it is GC101.
 
     Wrong::
 
@@ -255,6 +258,17 @@ def _is_a_constant(evidence: Evidence, name: str, found: Comparison) -> bool:
         return False
     off = found.analytic - found.numeric - float(constant.flat[found.index])
     return abs(off) <= SHARE * top(constant)
+
+
+def _swapped(evidence: Evidence, argument: Argument) -> tuple[str, ...]:
+    """Say which other argument has the shape of this one's gradient, and a gradient of this one's shape."""
+    values = {} if evidence.gradients is None else evidence.gradients.values
+    mine = shape_or_none(values.get(argument.name))
+    for other in evidence.owed:
+        theirs = shape_or_none(values.get(other.name))
+        if other is not argument and mine == other.value.shape and theirs == argument.value.shape != mine:
+            return (f"looks like the gradients of {argument.name} and {other.name} in each other's place",)
+    return ()
 
 
 def _shape_hints(argument: Argument, found: object) -> tuple[str, ...]:

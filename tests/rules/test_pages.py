@@ -12,7 +12,7 @@ import gradcheck
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.subject import limit
 
-SEEDS = range(2)
+SEEDS_OF_WRONG, SEEDS_OF_RIGHT = range(1), range(2)  # what fails is shrunk and explained, and takes longer
 
 
 def example(code, heading):
@@ -36,7 +36,7 @@ def impatient(monkeypatch):
 
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_the_wrong_example_breaks_the_rule_and_no_other(code):
-    for seed in SEEDS:
+    for seed in SEEDS_OF_WRONG:
         report = gradcheck.check(example(code, "Wrong"), seed=seed)
         if code == "GC001":
             assert report.verdict == "unchecked"
@@ -49,7 +49,7 @@ def test_the_wrong_example_breaks_the_rule_and_no_other(code):
 
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_the_near_miss_passes_without_a_word(code):
-    for seed in SEEDS:
+    for seed in SEEDS_OF_RIGHT:
         report = gradcheck.check(example(code, "Not flagged"), seed=seed)
         assert report.verdict == "pass", (report.subjects[0].reason, report.findings)
         assert not report.findings
