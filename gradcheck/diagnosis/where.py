@@ -22,7 +22,7 @@ def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", obj)
     if finding.rule in _ANYWHERE:
         return None
-    if finding.rule == "GC602" and evidence.raised is not None:
+    if finding.rule in {"GC602", "GC603"} and evidence.raised is not None:
         return blame(evidence.raised, obj) or location_of(backward)
     if finding.rule in {"GC201", "GC202", "GC203"} and finding.argument is not None:
         return _writer(finding, evidence) or location_of(backward)

@@ -84,7 +84,7 @@ def hung(evidence: Evidence) -> Iterator[Finding]:
     To mend it, bound the loop.
     """
     if isinstance(evidence.raised, HungError):
-        yield Finding("GC603", "error", f"backward hangs: {evidence.raised}")
+        yield Finding("GC603", "error", f"backward does not come back ({evidence.raised})")
 
 
 def complained(evidence: Evidence) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from types import FrameType
 
 # Of one call, in seconds of this process's own processor time: a machine that stands still does not use it up.
 SECONDS = 20.0
-AFTER_A_HANG = 1.0  # of all calls after one that did not come back: a check makes many
+AFTER_A_HANG = 0.5  # of all calls after one that did not come back: a check makes many
 _TICK = 0.05
 
 _started: float | None = None  # when the call that is running now began, in processor time
@@ -75,4 +75,4 @@ def _on_tick(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - th
     allowed = min(SECONDS, AFTER_A_HANG) if _hung else SECONDS
     if _started is not None and time.process_time() - _started > allowed:
         _started, _hung = None, True  # once is enough: what handles the error must not be interrupted too
-        raise HungError(f"it had not come back after {allowed:g} s of processor time")
+        raise HungError(f"interrupted after {allowed:g} s of processor time")

@@ -104,7 +104,7 @@ def test_an_endless_loop_is_interrupted(monkeypatch):
             while True:
                 pass
 
-    with pytest.raises(HungError, match=r"after 0\.1 s"):
+    with pytest.raises(HungError, match=r"interrupted after 0\.1 s"):
         endless()
 
 
