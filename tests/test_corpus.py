@@ -31,7 +31,7 @@ def test_wrong_layers_are_found_by_the_rule_on_their_label(entry):
     assert found, f"{entry.rule} was not found (shows at: {entry.shows}), but: {said or 'nothing'}"
 
 
-@pytest.mark.parametrize("right", slice_of(right_layers(), PART, PARTS), ids=name_of)
+@pytest.mark.parametrize("right", list(slice_of(right_layers(), PART, PARTS)), ids=name_of)
 def test_right_layers_are_not_accused(right):
     accused, said = is_accused(right, SEED)
     assert not accused, said

@@ -25,6 +25,7 @@ Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Su
 # For each layout, first of all and then again; a trial is one construction and a few forwards on some 50 elements.
 TRIALS = (16, 240)
 _BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
+_MORE = 480  # once something that is believed was found: all layouts have a turn, but not all that can be varied
 _NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
 _LARGEST = 100_000  # elements of an output at the sizes of a trial: the outer product of two images
 _SLOW, _FEW = 1.0, 8  # seconds that a trial may take, and trials that are left after one that took longer
@@ -73,6 +74,7 @@ class Search:
         believed = likely or runs[1] == "first"
         if self.first is None or (believed and not self.believed):
             self.first, self.believed = runs[0], believed
+            self._left = min(self._left, _MORE) if believed else self._left
         return runs[0]
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
