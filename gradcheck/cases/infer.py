@@ -7,7 +7,6 @@ under test, only chooses between readings that are equally good.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -265,19 +264,3 @@ def _nothing_runs(
     return UncheckedError(
         f"found no shapes that forward({names}) takes{tried}", fix=f"show one that works: gradcheck.check(..., {hint})"
     )
-
-
-def source_of(obj: object) -> str:
-    """Return the source of a layer, with that of the classes it derives from; empty where there is none to be had."""
-    parts: list[object] = []
-    for part in obj if isinstance(obj, tuple) else (obj,):
-        kind = part if inspect.isclass(part) else type(part)
-        parts += [part] if inspect.isroutine(part) else kind.__mro__
-    return "\n".join(map(_source, parts))
-
-
-def _source(part: Any) -> str:
-    try:
-        return inspect.getsource(part)
-    except (OSError, TypeError):  # built in, or made up while running
-        return ""

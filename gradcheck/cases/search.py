@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_of
-from gradcheck.cases.infer import infer, source_of
+from gradcheck.cases.infer import infer
 from gradcheck.cases.plan import Plan, shapes_of
 from gradcheck.cases.profile import Profile
 from gradcheck.cases.signature import Signature, format_dims
@@ -21,6 +21,7 @@ from gradcheck.records import Case
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
 from gradcheck.subject.protocol import Argument, Subject, point_of
+from gradcheck.subject.source import text_of
 
 __all__ = ["Points", "Settings"]
 
@@ -66,7 +67,7 @@ class Points:
             constructor,
             forward,
             settings=built,
-            source=source_of(obj),
+            source=text_of(obj),
             sizes=_sizes_in(obj, built),
             signature=None if signature is None else Signature.parse(_text(signature)),
         )

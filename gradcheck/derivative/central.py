@@ -200,7 +200,12 @@ def _ulp(s: Stencil, w: Vector, precision: Precision) -> Vector:
 
 
 def _median(z: Vector) -> float:
-    return float(np.median(z)) if z.size else 0.0
+    """Return the median as `numpy.median` does, whose fixed cost is some thirty times as high; zero of nothing."""
+    if not z.size:
+        return 0.0
+    low, high = (z.size - 1) // 2, z.size // 2
+    part = np.partition(z, (low, high))
+    return 0.5 * (float(part[low]) + float(part[high]))
 
 
 def structure_of(s: Stencil, w: Vector) -> Vector:

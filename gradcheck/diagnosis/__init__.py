@@ -13,7 +13,7 @@ from gradcheck.diagnosis.stabiliser import stabiliser
 from gradcheck.diagnosis.where import locate
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Case, Finding
-from gradcheck.subject.source import raising_expression
+from gradcheck.subject.blame import raising_expression
 
 _SAMPLES = 5
 _VALUES = frozenset({"GC101", "GC102", "GC103", "GC104", "GC402", "GC602"})  # what a right formula would mend

@@ -10,9 +10,10 @@ from typing import Any
 from gradcheck.diagnosis.watch import first_write
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Location
+from gradcheck.subject.blame import blame
 from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
-from gradcheck.subject.source import blame, definition, location, location_of
+from gradcheck.subject.source import definition, location, location_of
 
 _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them is not known
 

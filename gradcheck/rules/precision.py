@@ -84,6 +84,10 @@ def digits(evidence: Evidence) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+# By how many roundings a coarse gradient may be off: differences, as in a softmax, lose a few of the digits.
+_CANCELS = 16.0
+
+
 def is_coarse(evidence: Evidence, name: str) -> str:
     """Return the coarser format whose rounding explains what is wrong with a gradient, or nothing."""
     found, g = evidence.comparisons.get(name), evidence.arrays.get(name)
@@ -94,6 +98,10 @@ def is_coarse(evidence: Evidence, name: str) -> str:
     off = abs(found.analytic - found.numeric) / max(abs(found.analytic), abs(found.numeric))
     for coarse in (np.float16, np.float32):
         narrow = g.dtype.itemsize > np.dtype(coarse).itemsize
-        if narrow and off <= 4.0 * float(np.finfo(coarse).eps) and np.array_equal(g, g.astype(coarse).astype(g.dtype)):
+        if (
+            narrow
+            and off <= _CANCELS * float(np.finfo(coarse).eps)
+            and np.array_equal(g, g.astype(coarse).astype(g.dtype))
+        ):
             return np.dtype(coarse).name
     return ""

@@ -43,7 +43,7 @@ class Argument:
     @property
     def differentiable(self) -> bool:
         """Whether a gradient is owed: integers, booleans and declared constants (a loss's targets) have none."""
-        return not self.constant and bool(np.issubdtype(self.value.dtype, np.floating))
+        return not self.constant and self.value.dtype.kind == "f"
 
 
 def point_of(arguments: Iterable[Argument]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Where things are in the user's source: of a definition, and of the line that raised.
+"""Where things are in the user's source, and what is written there.
 
 A notebook's code cells are laid end to end under one made-up file name, so that `inspect` and `linecache` treat them
 like a file; `location` turns a line of that file back into the cell and the line that the reader sees.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import linecache
 import os
 import sys
@@ -15,9 +16,9 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from types import CodeType, MethodType, TracebackType
+from types import CodeType, MethodType
+from typing import Any
 
 from gradcheck.records import Location
 
@@ -43,7 +44,7 @@ def location(filename: str, line: int) -> Location:
     >>> str(location("layers.py", 3))
     'layers.py:3'
     """
-    lines = _lines(filename)
+    lines = lines_of(filename)
     text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     notebook = _notebooks.get(filename)
     if notebook is None:
@@ -63,9 +64,9 @@ def location_of(obj: object) -> Location | None:
     >>> location_of(len) is None
     True
     """
-    obj = _bare(obj)
+    obj = bare(obj)
     if not isinstance(obj, type):
-        code = _code(obj)
+        code = code_of(obj)
         if code is not None:
             return location(code.co_filename, _def_line(code))
         obj = type(obj)
@@ -73,51 +74,27 @@ def location_of(obj: object) -> Location | None:
     return location(filename, line) if filename and line else None
 
 
-def blame(error: BaseException, obj: object) -> Location | None:
-    """Return the innermost line of the user's own code that the error passed through.
-
-    Parameters
-    ----------
-    error : BaseException
-        A caught error, with its traceback.
-    obj : object
-        The layer: a class, an instance, a function or a tuple of them. Its own code is what lies in the same file or
-        notebook as it or as a class that it derives from.
-    """
-    guilty = _guilty(error, obj)
-    return None if guilty is None else location(guilty.tb_frame.f_code.co_filename, guilty.tb_lineno)
-
-
-def raising_expression(error: BaseException, obj: object) -> str:
-    """Return the very expression that raised, on the line that `blame` names; empty where it is not known.
+def text_of(obj: object) -> str:
+    """Return the source of a layer, with that of the classes it derives from; empty where there is none to be had.
 
     Examples
     --------
-    With ``out = dout * self.out(1.0 - self.out)`` and an array ``self.out`` it is ``self.out(1.0 - self.out)``.
+    >>> text_of(text_of).splitlines()[0]
+    'def text_of(obj: object) -> str:'
     """
-    guilty = _guilty(error, obj)
-    if guilty is None:
-        return ""
-    code = guilty.tb_frame.f_code
-    position = next(islice(code.co_positions(), guilty.tb_lasti // 2, None), (None,) * 4)
-    line, last_line, start, stop = position
-    if line is None or last_line is None or start is None or stop is None:
-        return ""
-    # Columns count bytes, not characters: a comment or a string in Korean may stand before the expression.
-    rows = [row.encode() for row in _lines(code.co_filename)[line - 1 : last_line]]
-    if not rows:
-        return ""
-    rows[-1] = rows[-1][:stop]
-    rows[0] = rows[0][start:]
-    return " ".join(row.decode(errors="replace").strip() for row in rows)
+    parts: list[object] = []
+    for part in obj if isinstance(obj, tuple) else (obj,):
+        kind = part if isinstance(part, type) else type(part)
+        parts += [part] if inspect.isroutine(part) else kind.__mro__
+    return "\n".join(map(_text, parts))
 
 
 def definition(function: object) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """Return the syntax tree of a function's definition, or None where its source is not at hand."""
-    code = _code(_bare(function))
+    code = code_of(bare(function))
     if code is None:
         return None
-    for _, node in _definitions(_tree("".join(_lines(code.co_filename)))):
+    for _, node in _definitions_of("".join(lines_of(code.co_filename))):
         if (
             not isinstance(node, ast.ClassDef)
             and node.name == code.co_name
@@ -154,7 +131,8 @@ _shown: dict[str, str] = {}
 _notebooks: dict[str, _Notebook] = {}
 
 
-def _lines(filename: str) -> list[str]:
+def lines_of(filename: str) -> list[str]:
+    """Return the lines of a code object's file, or none where it cannot be read."""
     notebook = _notebooks.get(filename)
     if notebook is None:
         return linecache.getlines(filename)
@@ -173,7 +151,7 @@ def _shown_path(filename: str) -> str:
     return os.path.relpath(real) if Path(real).is_relative_to(Path.cwd()) else filename
 
 
-def _bare(obj: object) -> object:
+def bare(obj: object) -> object:
     """Take off what is wrapped around a function: partial, property, method, staticmethod, functools.wraps."""
     while not isinstance(obj, type):
         inner: object
@@ -191,14 +169,15 @@ def _bare(obj: object) -> object:
     return obj
 
 
-def _code(obj: object) -> CodeType | None:
+def code_of(obj: object) -> CodeType | None:
+    """Return the code object of a function, or None for what has none."""
     code = getattr(obj, "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 
 def _def_line(code: CodeType) -> int:
     """Go down from the first decorator, where a code object begins, to the line that says def."""
-    lines = _lines(code.co_filename)
+    lines = lines_of(code.co_filename)
     line = code.co_firstlineno
     if line <= len(lines) and lines[line - 1].lstrip().startswith("@"):
         for below in range(line + 1, len(lines) + 1):
@@ -207,38 +186,55 @@ def _def_line(code: CodeType) -> int:
     return line
 
 
+def _text(part: Any) -> str:
+    if isinstance(part, type):
+        filename, statement, _ = _class_statement(part)
+        if statement is None:
+            return ""
+        return "".join(lines_of(filename)[_first_line(statement) - 1 : statement.end_lineno])
+    try:
+        return inspect.getsource(part)
+    except (OSError, TypeError):  # built in, or made up while running
+        return ""
+
+
 def _class_place(cls: type) -> tuple[str, int]:
-    """Return the file and line of a class statement; the Pythons before 3.13 do not keep the line."""
+    """Return the file and line of a class statement."""
+    filename, node, line = _class_statement(cls)
+    return filename, line if node is None else node.lineno
+
+
+def _class_statement(cls: type) -> tuple[str, ast.ClassDef | None, int]:
+    """Return a class's file and statement, else the first line of its methods: before 3.13 Python keeps no line."""
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    codes = [code for code in map(_code, map(_bare, vars(cls).values())) if code is not None]
+    codes = [code for code in map(code_of, map(bare, vars(cls).values())) if code is not None]
     # Not those which dataclasses made up or which were borrowed from elsewhere.
     written = [code for code in codes if code.co_qualname.startswith(f"{cls.__qualname__}.") or code.co_filename == own]
-    methods = [code for code in written if _lines(code.co_filename)]
+    methods = [code for code in written if lines_of(code.co_filename)]
     inside = [code for code in methods if code.co_filename == own] or methods
     filename = inside[0].co_filename if inside else own
     if filename is None:
-        return "", 0
+        return "", None, 0
     found = [
         node
-        for name, node in _definitions(_tree("".join(_lines(filename))))
+        for name, node in _definitions_of("".join(lines_of(filename)))
         if isinstance(node, ast.ClassDef) and name == cls.__qualname__
     ]
     lines = [code.co_firstlineno for code in inside if code.co_filename == filename]
     # A notebook or an if/else may define the class twice: take the one around its methods, else the last.
     around = [node for node in found if any(node.lineno < line <= (node.end_lineno or 0) for line in lines)]
-    for node in reversed(around or found):
-        return filename, node.lineno
-    return filename, min(lines, default=0)
+    return filename, next(reversed(around or found), None), min(lines, default=0)
 
 
 @functools.lru_cache(maxsize=16)
-def _tree(text: str) -> ast.Module:
+def _definitions_of(text: str) -> tuple[tuple[str, _Definition], ...]:
+    """Return all definitions in a file: reading it takes longer than many a check of a layer in it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ast.parse(text)
+            return tuple(_definitions(ast.parse(text)))
         except (SyntaxError, ValueError):
-            return ast.Module([], [])
+            return ()
 
 
 def _definitions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Definition]]:
@@ -254,30 +250,3 @@ def _definitions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Defini
 
 def _first_line(node: _Definition) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-
-
-def _guilty(error: BaseException, obj: object) -> TracebackType | None:
-    """Return the innermost link of the traceback that lies in the object's files."""
-    files = set(_files(obj))
-    guilty, link = None, error.__traceback__
-    while link is not None:
-        if link.tb_frame.f_code.co_filename in files:
-            guilty = link
-        link = link.tb_next
-    return guilty
-
-
-def _files(obj: object) -> Iterator[str]:
-    if isinstance(obj, tuple):
-        for part in obj:
-            yield from _files(part)
-        return
-    obj = _bare(obj)
-    code = _code(obj)
-    if code is not None:
-        yield code.co_filename
-        return
-    for cls in (obj if isinstance(obj, type) else type(obj)).__mro__:
-        for method in map(_code, map(_bare, vars(cls).values())):
-            if method is not None:
-                yield method.co_filename

@@ -1209,7 +1209,7 @@ WRONG = (
     Wrong(NeighbourMeanIntegers, NeighbourMean, "GC101", "T22", "i >= 2"),
     Wrong(PickOneAsIndices, PickOne, "GC101", "T22", "every shape"),
     Wrong(PickOneUninitialised, PickOne, "GC104", "T22", "memory that is not fresh"),
-    Wrong(TemperedSoftmaxSingle, TemperedSoftmax, "GC101", "T22", "i >= 2"),
+    Wrong(TemperedSoftmaxSingle, TemperedSoftmax, "GC107", "T22", "i >= 2"),
     Wrong(ChannelBiasHalf, ChannelBias, "GC107", "T22", "every shape"),
     Wrong(MixerSingleBuffer, Mixer, "GC107", "T22", "1e-8 relative"),
     Wrong(MixerSingleProduct, Mixer, "GC107", "T22", "1e-8 relative"),

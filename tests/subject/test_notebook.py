@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import UsageError
-from gradcheck.subject import cells, source
+from gradcheck.subject import blame, cells, source
 from gradcheck.subject.discover import discover, nothing_found
 
 SEED = Path(__file__).parents[3] / "shared" / "seed" / "notebook.ipynb"
@@ -65,10 +65,10 @@ def test_the_seed_notebook_as_it_stands():
     out = sigmoid.forward(source.sys.modules["numpy"].zeros((2, 3)))
     with pytest.raises(TypeError) as caught:
         sigmoid.backward(out)
-    place = source.blame(caught.value, sigmoid)
+    place = blame.blame(caught.value, sigmoid)
     assert (place.file, place.cell, place.line) == (str(SEED), 6, 10)
     assert place.text == "out = dout*self.out(1.0-self.out)"
-    assert source.raising_expression(caught.value, sigmoid) == "self.out(1.0-self.out)"
+    assert blame.raising_expression(caught.value, sigmoid) == "self.out(1.0-self.out)"
 
 
 def test_only_what_the_layer_needs_is_run(write):
@@ -98,9 +98,9 @@ def test_source_and_tracebacks_lead_to_the_cell(write):
     assert inspect.getsource(found.obj.backward).startswith("    def backward")
     with pytest.raises(AttributeError) as caught:
         found.obj().fail()
-    place = source.blame(caught.value, found.obj)
+    place = blame.blame(caught.value, found.obj)
     assert (place.file, place.cell, place.line, place.text) == ("n.ipynb", 3, 9, "return self.no(1)")
-    assert source.raising_expression(caught.value, found.obj) == "self.no"
+    assert blame.raising_expression(caught.value, found.obj) == "self.no"
 
 
 def test_the_last_definition_wins(write):

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from gradcheck.subject import source
+from gradcheck.subject import blame, source
 
 FILE = """\
 import functools
@@ -120,10 +120,10 @@ def test_generated_methods_do_not_mislead(module):
 def test_the_line_and_the_expression_that_raised(module):
     with pytest.raises(AttributeError) as caught:
         module.Child().forward(3)
-    place = source.blame(caught.value, module.Child)
+    place = blame.blame(caught.value, module.Child)
     assert place.line in (line_of('        "한국어" and x.missing('), line_of("            1"))
-    assert source.raising_expression(caught.value, module.Child) == "x.missing"
-    assert source.blame(caught.value, (len, module.helper)) == place
+    assert blame.raising_expression(caught.value, module.Child) == "x.missing"
+    assert blame.blame(caught.value, (len, module.helper)) == place
 
 
 def test_the_expression_is_cut_by_bytes_not_by_characters(tmp_path):
@@ -134,14 +134,14 @@ def test_the_expression_is_cut_by_bytes_not_by_characters(tmp_path):
     exec(compile(text, str(path), "exec"), namespace)
     with pytest.raises(TypeError) as caught:
         namespace["f"](3)
-    assert source.raising_expression(caught.value, namespace["f"]) == "out(1.0 - 2, 3)"
+    assert blame.raising_expression(caught.value, namespace["f"]) == "out(1.0 - 2, 3)"
 
 
 def test_an_error_from_elsewhere_blames_nobody(module):
     with pytest.raises(ZeroDivisionError) as caught:
         _ = 1 / 0
-    assert source.blame(caught.value, module.Plain) is None
-    assert source.raising_expression(caught.value, module.Plain) == ""
+    assert blame.blame(caught.value, module.Plain) is None
+    assert blame.raising_expression(caught.value, module.Plain) == ""
 
 
 def test_paths_are_spelled_as_they_were_given(tmp_path, monkeypatch):
