@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.diagnosis.numeric import Sample, analytic
+from gradcheck.subject.halves import PLAIN, halves_of
 from gradcheck.subject.source import definition
 
 _LARGEST = 1e-6  # a larger constant changes the function, and its gradient, by more than anybody would wave through
@@ -22,9 +23,9 @@ _DEPTH = 3  # a layer calls a layer that calls a function
 
 def stabiliser(obj: Any, samples: Sequence[Sample]) -> float | None:
     """Return the constant of forward that explains how little a gradient is off, None where nothing explains it."""
-    forward, backward = (
-        obj if isinstance(obj, tuple) else (getattr(obj, "forward", None), getattr(obj, "backward", None))
-    )
+    halves = halves_of(obj) or PLAIN
+    methods = getattr(obj, halves.forward, None), getattr(obj, halves.backward, None)
+    forward, backward = obj if isinstance(obj, tuple) else methods
     constants = _constants(forward) - _constants(backward)
     if not constants or not samples:
         return None

@@ -91,6 +91,12 @@ def carried(layer: object) -> Restore:
     return restore
 
 
+def snapshot(layer: object) -> dict[str, Any]:
+    """Return what tells whether a layer keeps something else now: which objects it holds, and the values of arrays."""
+    held = getattr(layer, "__dict__", {})
+    return {name: (id(value), [a.tobytes() for _, a in arrays_in(value)]) for name, value in held.items()}
+
+
 def flush(layer: object) -> None:
     """Let a layer forget what it keeps of earlier calls, as a training loop does, if it has a method for that."""
     for name in _FLUSHES:
