@@ -18,7 +18,6 @@ from gradcheck.subject.calls import (
     Parameter,
     arguments_of,
     as_returned,
-    call_backward,
     called,
     copied,
     outputs_of,
@@ -27,7 +26,7 @@ from gradcheck.subject.calls import (
 )
 from gradcheck.subject.conventions.lived import LivedLayer
 from gradcheck.subject.conventions.reading import OF_MODEL, PULLBACK, Reading, candidates
-from gradcheck.subject.conventions.second import Left, output_left, plan_second, read_left
+from gradcheck.subject.conventions.second import Left, call_second, output_left, plan_second, read_left
 from gradcheck.subject.conventions.trying import Vjp, tried
 from gradcheck.subject.equal import responds, same_array, same_outputs
 from gradcheck.subject.halves import PLAIN, Halves
@@ -144,7 +143,7 @@ class LayerSubject:
         def pullback(cotangents: Outputs) -> Gradients:
             parameters = {a.name: primals[a.name] for a in self.arguments if a.kind == "parameter"}
             homes = homes_of(layer, parameters)
-            returned = call_backward(backward, second.call, as_returned(cotangents, result), second.known)
+            returned = call_second(layer, backward, second, as_returned(cotangents, result))
             steps = {name: step_taken(parameters[name], home) for name, home in homes.items()} if self._steps else {}
             self._reflect(layer, primals)
             left = Left(layer, None if returned is layer else returned, homes, steps)

@@ -65,6 +65,8 @@ def candidates(
         return (PULLBACK,) if cotangent and not stateless else (*values, PULLBACK)
     if len(asked) > 1 and first not in inputs and any(name in inputs for name in asked[1:]):
         return (*values, PULLBACK) if stateless and loss else (PULLBACK, *values)  # backward(dvalues, y_true)
+    if not asked and parameters:  # backward(*args), which hands them on
+        return (AT_INPUT, PULLBACK) if stateless and loss else (PULLBACK, AT_INPUT)
     if not stateless or not asked or cotangent:
         return (PULLBACK,)
     return (*values, PULLBACK) if first in inputs or _VALUE.match(first) else (PULLBACK, *values)
@@ -99,7 +101,9 @@ def plan_values(
             f"the derivative asks for {', '.join(missing)}, which is neither an input of forward nor its output",
             fix="check it as a pair of functions: gradcheck.check((forward, vjp), inputs=(...))",
         )
-    return BackwardCall((), tuple(p.name for p in parameters if p.name in bound and not p.variadic)), bound
+    named = tuple(p.name for p in parameters if p.name in bound and not p.variadic)
+    starred = any(p.variadic for p in parameters)
+    return BackwardCall((), named, rest=tuple(n for n in inputs if n not in named) if starred else ()), bound
 
 
 def chained(slope: object, cotangent: Array, x: Array) -> object:

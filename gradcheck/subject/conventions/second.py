@@ -13,6 +13,7 @@ from gradcheck.subject.calls import (
     CACHE_NAMES,
     OUTPUT_NAMES,
     BackwardCall,
+    call_backward,
     outputs_of,
     parameters_of,
     plan_backward,
@@ -21,6 +22,7 @@ from gradcheck.subject.conventions.reading import Reading, chained, is_local, pl
 from gradcheck.subject.gradients import read_gradients
 from gradcheck.subject.parameters import Kept, left_behind, left_of_input
 from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs
+from gradcheck.subject.unready import unready
 from gradcheck.subject.updates import known_for_updates
 
 
@@ -69,6 +71,21 @@ def plan_second(
     if summed:  # a loss per sample, and the gradient of its sum
         outputs = (np.asarray(outputs[0].sum()),)
     return Second(outputs, call, known, local, summed)
+
+
+def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
+    """Call the second half.
+
+    Raises
+    ------
+    UncheckedError
+        If the layer is not ready; whatever else it raises comes through as it is.
+    """
+    try:
+        returned: object = call_backward(backward, second.call, cotangents, second.known)
+    except (AttributeError, TypeError) as error:
+        raise unready(layer, error) or error from None
+    return returned
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Layers that are not ready when they are built: ``self.loss`` is None until somebody calls ``compile(loss)``."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from gradcheck.errors import UncheckedError
+from gradcheck.subject.halves import NAMES
+from gradcheck.subject.source import text_of
+
+
+def unready(layer: Any, error: Exception) -> UncheckedError | None:
+    """Return what is missing where a call failed on an attribute that another method would have set; else None.
+
+    What forward should have set, and did not, is a bug of the layer's and no excuse.
+    """
+    if "'NoneType' object" not in str(error):
+        return None
+    empty = {name for name, value in getattr(layer, "__dict__", {}).items() if value is None}
+    for method, name in _set_later(type(layer)) if empty else ():
+        if name in empty:
+            return UncheckedError(
+                f"{type(layer).__name__} is not ready: its {name} is None until {method}(...) is called",
+                fix=f"give a layer that is ready: layer.{method}(...), then gradcheck.check(layer)",
+            )
+    return None
+
+
+def _set_later(cls: type) -> list[tuple[str, str]]:
+    """Return the attributes that methods other than the constructor and the halves set, with the method."""
+    try:
+        tree = ast.parse(re.sub(r"^(?=\s+class )", "if 1:\n", text_of(cls)))
+    except SyntaxError:
+        return []
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [
+        (method.name, target.attr)
+        for method in methods
+        if method.name not in NAMES and not method.name.startswith("_")
+        for node in ast.walk(method)
+        if isinstance(node, ast.Assign) and not (isinstance(node.value, ast.Constant) and node.value.value is None)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+    ]
