@@ -22,10 +22,11 @@ def tried(
     None if there is nothing to choose, or if the gradient of none will do: the layer is wrong.
     """
     owed = [a for a in arguments if a.differentiable]
-    for kind, reading in product(("input", "parameter"), possible if len(possible) > 1 else ()):
-        argument = next((a for a in owed if a.kind == kind), None)
-        if argument is not None and follows(vjp_as(reading), point_of(arguments), argument.name):
-            return OF_MODEL if kind == "parameter" and reading is AT_INPUT else reading
+    first = [a.name for a in owed if a.kind == "input"][:1]
+    learnt = [a.name for a in owed if a.kind == "parameter"]
+    for names, reading in product((first, learnt), possible if len(possible) > 1 else ()):
+        if any(follows(vjp_as(reading), point_of(arguments), name) for name in names):
+            return OF_MODEL if names is learnt and reading is AT_INPUT else reading
     return None
 
 
