@@ -16,13 +16,24 @@ def unready(layer: Any, error: Exception) -> UncheckedError | None:
 
     What forward should have set, and did not, is a bug of the layer's and no excuse.
     """
-    if "'NoneType' object" not in str(error):
+    kept = getattr(layer, "__dict__", {})
+    lacks = re.search(r"object has no attribute '(\w+)'", str(error))
+    if "'NoneType' object" in str(error):
+        missing = {name for name, value in kept.items() if value is None}
+    elif lacks and getattr(error, "obj", None) is layer and isinstance(error, AttributeError):
+        missing = {lacks[1]}
+    else:
         return None
-    empty = {name for name, value in getattr(layer, "__dict__", {}).items() if value is None}
-    for method, name in _set_later(type(layer)) if empty else ():
-        if name in empty:
+    for method, name in _set_later(type(layer)) if missing else ():
+        if name in missing and method == "__call__":
             return UncheckedError(
-                f"{type(layer).__name__} is not ready: its {name} is None until {method}(...) is called",
+                f"backward needs {name}, which {type(layer).__name__} gets when the engine it belongs to calls it",
+                fix="check what it computes through the engine's own tensors: gradcheck.check((f, vjp), inputs=(...))",
+            )
+        if name in missing:
+            return UncheckedError(
+                f"{type(layer).__name__} is not ready: its {name} is {'missing' if lacks else 'None'} until "
+                f"{method}(...) is called",
                 fix=f"give a layer that is ready: layer.{method}(...), then gradcheck.check(layer)",
             )
     return None
@@ -38,7 +49,7 @@ def _set_later(cls: type) -> list[tuple[str, str]]:
     return [
         (method.name, target.attr)
         for method in methods
-        if method.name not in NAMES and not method.name.startswith("_")
+        if method.name == "__call__" or not (method.name in NAMES or method.name.startswith("_"))
         for node in ast.walk(method)
         if isinstance(node, ast.Assign) and not (isinstance(node.value, ast.Constant) and node.value.value is None)
         for target in node.targets
