@@ -116,18 +116,6 @@ def arrays_of(layer: object) -> tuple[Kept, ...]:
     return tuple(Kept(sites[0].path, tuple(sites)) for sites in places.values())
 
 
-def overlap(a: Array, b: Array) -> bool:
-    """Whether one array is a view of the other, or both are views of the same elements.
-
-    Examples
-    --------
-    >>> W = np.zeros((3, 2))
-    >>> overlap(W, W.T), overlap(W[:1], W[1:])
-    (True, False)
-    """
-    return _root(a) is _root(b) and np.shares_memory(a, b)
-
-
 def gradient_of(layer: object, kept: Kept) -> object:
     """Return the gradient that stands beside a parameter after backward, or `Missing`."""
     empty: Missing | None = None
@@ -175,12 +163,6 @@ def left_for(layer: object, names: Iterable[str]) -> dict[str, object]:
 def is_parameter_name(name: str) -> bool:
     """Whether parameters bear such a name: ``W``, ``bias``, ``layers[0].gamma``."""
     return bool(_PARAMETER.match(name.rpartition(".")[2]))
-
-
-def _root(a: Array) -> Array:
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
 
 
 def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> Iterator[Site]:

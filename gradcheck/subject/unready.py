@@ -17,8 +17,9 @@ def unready(layer: Any, error: Exception) -> UncheckedError | None:
     What forward should have set, and did not, is a bug of the layer's and no excuse.
     """
     kept = getattr(layer, "__dict__", {})
+    none = "'NoneType' object" in str(error)
     lacks = re.search(r"object has no attribute '(\w+)'", str(error))
-    if "'NoneType' object" in str(error):
+    if none:
         missing = {name for name, value in kept.items() if value is None}
     elif lacks and getattr(error, "obj", None) is layer and isinstance(error, AttributeError):
         missing = {lacks[1]}
@@ -32,7 +33,7 @@ def unready(layer: Any, error: Exception) -> UncheckedError | None:
             )
         if name in missing:
             return UncheckedError(
-                f"{type(layer).__name__} is not ready: its {name} is {'missing' if lacks else 'None'} until "
+                f"{type(layer).__name__} is not ready: its {name} is {'None' if none else 'missing'} until "
                 f"{method}(...) is called",
                 fix=f"give a layer that is ready: layer.{method}(...), then gradcheck.check(layer)",
             )

@@ -50,10 +50,10 @@ def step_taken(before: Array, home: Kept) -> Array:
 
     Examples
     --------
-    >>> class Layer:
-    ...     W = np.array([0.5])
-    >>> layer = Layer()
-    >>> home = Kept("W", (Site(layer, "W", "W"),))
+    >>> from types import SimpleNamespace
+    >>> from gradcheck.subject.parameters import arrays_of
+    >>> layer = SimpleNamespace(W=np.array([0.5]))
+    >>> (home,) = arrays_of(layer)
     >>> layer.W = layer.W - RATE * np.array([3.0])
     >>> step_taken(np.array([0.5]), home), layer.W
     (array([3.]), array([0.5]))

@@ -34,16 +34,13 @@ from gradcheck.subject.names import is_gradient_slot
 from gradcheck.subject.parameters import (
     Kept,
     arrays_of,
-    gradient_of,
     homes_of,
     left_for,
-    overlap,
 )
 from gradcheck.subject.protocol import (
     Argument,
     Array,
     Gradients,
-    Missing,
     Outputs,
     Primals,
     Pullback,
@@ -52,6 +49,7 @@ from gradcheck.subject.protocol import (
 )
 from gradcheck.subject.session import Unseeded, flush, generators, snapshot
 from gradcheck.subject.updates import step_taken, takes_steps
+from gradcheck.subject.views import are_apart, without_views
 from gradcheck.subject.world import reseed
 
 
@@ -94,6 +92,7 @@ class LayerSubject:
         self._seed = seed
         self._make, self._settings, self._inputs = make, dict(settings), dict(inputs)
         self._halves, self._reading = halves, PULLBACK
+        self._tied: frozenset[str] = frozenset()  # parameters that two layers share
         self._steps = False  # backward takes a step of gradient descent
         self._keywords = keywords
         self._takes_more = takes_more
@@ -146,7 +145,7 @@ class LayerSubject:
             returned = call_second(layer, backward, second, as_returned(cotangents, result))
             steps = {name: step_taken(parameters[name], home) for name, home in homes.items()} if self._steps else {}
             self._reflect(layer, primals)
-            left = Left(layer, None if returned is layer else returned, homes, steps)
+            left = Left(layer, None if returned is layer else returned, homes, steps, self._tied)
             gradients = read_left(self.arguments, second, left, cotangents, alone=not self._takes_more)
             return replace(gradients, unasked=left_for(layer, self._numbers))
 
@@ -268,22 +267,17 @@ class LayerSubject:
             self._forward(other, moved)
             after = {kept.name: kept.value for kept in arrays_of(other)}
             made = {name: (k, v) for name, (k, v) in made.items() if name in after and same_array(v, after[name])}
-        return self._without_views(layer, list(made.values()))
+        return self._without_views(layer, made)
 
-    def _without_views(self, layer: Any, made: list[tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
-        """Leave out what is another view of the same elements; that which has a gradient is the parameter."""
-        arrays = [kept.value for kept, _ in made]
-        if not any(overlap(a, b) for k, a in enumerate(arrays) for b in arrays[:k]):
-            return made
-        primals = point_of(self.arguments)
-        with contextlib.suppress(Exception):
-            outputs, pullback = self.run_on(layer, primals)
-            pullback(tuple(map(np.ones_like, outputs)))
-        chosen: list[Kept] = []
-        for kept in sorted((k for k, _ in made), key=lambda k: isinstance(gradient_of(layer, k), Missing)):
-            if not any(overlap(kept.value, other.value) for other in chosen):
-                chosen.append(kept)
-        return [(kept, value) for kept, value in made if any(kept is other for other in chosen)]
+    def _without_views(self, layer: Any, made: dict[str, tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
+        """Leave out what is another view of the same elements (see `without_views`)."""
+        kept = [k for k, _ in made.values()]
+        if not are_apart(kept):
+            with contextlib.suppress(Exception):
+                outputs, pullback = self.run_on(layer, point_of(self.arguments))
+                pullback(tuple(map(np.ones_like, outputs)))
+            kept, self._tied = without_views(layer, kept)
+        return [made[k.name] for k in kept]
 
     def _outputs(self, primals: Primals) -> Outputs:
         primals = {name: np.array(value) for name, value in primals.items()}  # the layer may write into its input

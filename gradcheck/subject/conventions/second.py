@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,15 +90,22 @@ def call_second(layer: object, backward: Callable[..., Any], second: Second, cot
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a second half returned, and what it left behind: gradients on the layer, steps that it took."""
+    """What a second half returned, and what it left behind: gradients on the layer, steps that it took.
+
+    ``tied`` are the parameters that two layers share.
+    """
 
     layer: object
     returned: object
     homes: Mapping[str, Kept]
     steps: Mapping[str, Array]
+    tied: Set[str] = frozenset()
 
     def behind(self, argument: Argument, *, only: bool) -> object:
         """Return the gradient that was not returned, or `Missing`; ``only``: no other input is owed one."""
+        if argument.name in self.tied:
+            how = f"{argument.name} is shared by two layers, each of which has a part of its gradient"
+            return Missing(how, owed=False)
         found = left_behind(self.layer, argument.name, self.homes.get(argument.name))
         if isinstance(found, Missing) and argument.name in self.steps:
             return self.steps[argument.name]
