@@ -94,7 +94,9 @@ def given_points(obj: Any, name: str, cases: Any, shared: Mapping[str | int, Any
                 fix="write cases=[(dict(W=W, b=b), (x,)), ...]",
             )
         settings = {**shared, **settings_of(case[0])}
-        convention = convention_of(obj, settings, case[1] if isinstance(case[1], Mapping | tuple | list) else (case[1],))
+        convention = convention_of(
+            obj, settings, case[1] if isinstance(case[1], Mapping | tuple | list) else (case[1],)
+        )
         inputs = _named(convention, obj, settings, case[1], name)
         where = f"cases[{position}]: " if len(pairs) > 1 else ""
         yield _tried(GivenPoint(convention, obj, name, settings, inputs), where)

@@ -20,7 +20,7 @@ _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them 
 
 def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     """Return the line that a finding comes from, as exactly as it can be known."""
-    backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", obj)
+    backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", getattr(obj, "bwd", obj))
     if finding.rule in _ANYWHERE:
         return None
     if finding.rule in {"GC602", "GC603"} and evidence.raised is not None:

@@ -21,14 +21,20 @@ def framework_of(obj: object) -> str | None:
     """
     if is_primitive(obj):
         return "autograd"
-    tops = [str(base.__module__).partition(".")[0] for base in (obj if isinstance(obj, type) else type(obj)).__mro__]
-    found = (_CHECKED.get(top, top) for top in tops if top in _CHECKED or top in _OTHERS)
-    return next(found, None)
+    classes = (obj if isinstance(obj, type) else type(obj)).__mro__
+    top = next((str(cls.__module__).partition(".")[0] for cls in classes if is_frameworks_own(cls)), None)
+    return None if top is None else _CHECKED.get(top, top)
 
 
 def is_checked(framework: str) -> bool:
     """Whether there is a convention for a framework's layers."""
     return framework in _CHECKED.values()
+
+
+def is_frameworks_own(cls: type) -> bool:
+    """Whether a class is defined in a framework, and not by its user."""
+    top = str(cls.__module__).partition(".")[0]
+    return top in _CHECKED or top in _OTHERS
 
 
 def derives_from(cls: type, base: str) -> bool:
@@ -47,6 +53,12 @@ def is_custom_vjp(obj: object) -> bool:
     return cls.__name__ == "custom_vjp" and framework_of(cls) == "jax"
 
 
+def needed_by(error: BaseException) -> str | None:
+    """Return the framework that an import failed for want of, if it is one whose layers are checked."""
+    top = str(getattr(error, "name", None)).partition(".")[0]
+    return _CHECKED.get(top) if isinstance(error, ModuleNotFoundError) else None
+
+
 def is_installed(framework: str) -> bool:
     """Whether a framework could be imported."""
     try:
@@ -57,4 +69,9 @@ def is_installed(framework: str) -> bool:
 
 def not_installed(name: str, framework: str) -> tuple[str, str]:
     """Say that a layer needs a framework, and how to get it."""
-    return f"{name} needs {framework}, which is not installed", f"pip install 'gradcheck[{framework}]'"
+    return f"{name} needs {framework}, which is not installed", extra(framework)
+
+
+def extra(framework: str) -> str:
+    """Return the line that installs a framework with gradcheck."""
+    return f"pip install 'gradcheck[{framework}]'"

@@ -20,7 +20,6 @@ from gradcheck.subject.frameworks import not_installed
 from gradcheck.subject.parameters import is_parameter_name
 from gradcheck.subject.protocol import Array, Gradients, Missing, Outputs, Primals, Pullback, point_of
 
-
 # Names that arguments bear, beside those of parameters. None for any other (``scale``, ``mask``) may be meant.
 _OPERAND = re.compile(r"_?(inputs?|other|left|right|lhs|rhs|[abchkqvxyz]\d*)$", re.IGNORECASE)
 
@@ -78,7 +77,9 @@ def library(framework: str, name: str) -> Any:
         raise UncheckedError(reason, fix=fix) from error
 
 
-def positional(function: Callable[..., Any], values: Iterable[Any], options: Mapping[str | int, Any]) -> tuple[Any, ...]:
+def positional(
+    function: Callable[..., Any], values: Iterable[Any], options: Mapping[str | int, Any]
+) -> tuple[Any, ...]:
     """Return all arguments of a function in order, where some options are given by name.
 
     Raises

@@ -80,7 +80,13 @@ class _Run:
         return (tuple(ys[k] for k in smooth) if several else ys[0]), pullback
 
     def _pull(
-        self, pull: Any, result: Any, ys: tuple[Array, ...], smooth: list[int], values: tuple[Any, ...], *cotangents: Array
+        self,
+        pull: Any,
+        result: Any,
+        ys: tuple[Array, ...],
+        smooth: list[int],
+        values: tuple[Any, ...],
+        *cotangents: Array,
     ) -> tuple[Array | None, ...]:
         with self._double():
             handed: list[Any] = [np.zeros(y.shape, self._jax.dtypes.float0) for y in ys]

@@ -38,7 +38,11 @@ def interface(obj: Any, settings: Mapping[str | int, Any]) -> tuple[tuple[Parame
         return (), parameters_of(obj.forward)[_contexts(obj) :]
     if not _is(obj, _MODULE):
         return (), parameters_of(obj)
-    return (parameters_of(obj), parameters_of(obj.forward)[1:]) if isinstance(obj, type) else ((), parameters_of(obj.forward))
+    return (
+        (parameters_of(obj), parameters_of(obj.forward)[1:])
+        if isinstance(obj, type)
+        else ((), parameters_of(obj.forward))
+    )
 
 
 def bind(
@@ -60,7 +64,9 @@ def bind(
         subject = foreign.ForeignSubject(
             run, {**inputs, **parameters}, name=name, convention=NAME, constants=constants, seed=seed
         )
-        subject.arguments = tuple(replace(a, kind="parameter") if a.name in parameters else a for a in subject.arguments)
+        subject.arguments = tuple(
+            replace(a, kind="parameter") if a.name in parameters else a for a in subject.arguments
+        )
         return subject
 
     def function(*values: Any, dtype: Any) -> Any:  # noqa: ARG001 - it has nothing of its own to be converted
@@ -189,7 +195,9 @@ def _is(obj: Any, base: str) -> bool:
 
 def _contexts(function: Any) -> int:
     """Return how many contexts forward takes: none where ``setup_context`` is written apart from it."""
-    return int(not any("setup_context" in vars(cls) for cls in function.__mro__ if not cls.__module__.startswith("torch.")))
+    return int(
+        not any("setup_context" in vars(cls) for cls in function.__mro__ if not cls.__module__.startswith("torch."))
+    )
 
 
 def _is_smooth(torch: Any, output: Any) -> bool:
