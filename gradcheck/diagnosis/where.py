@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from gradcheck.records import Finding, Location
 from gradcheck.subject.blame import blame
 from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
-from gradcheck.subject.source import definition, location, location_of
+from gradcheck.subject.source import bare, code_of, definition, location, location_of
 
 _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them is not known
 
@@ -44,13 +43,13 @@ def _writer(finding: Finding, evidence: Evidence) -> Location | None:
 
 def _maker(backward: Any, argument: str | None, inputs: list[str]) -> Location | None:
     """Return the assignment in backward that makes a gradient: ``self.dW = …``, or that of what it returns."""
-    node = definition(backward)
-    if node is None:
+    node, code = definition(backward), code_of(bare(backward))
+    if node is None or code is None:
         return None
     statement = (_attribute(node, argument) if argument else None) or _returned(node, argument, inputs)
     if statement is None:
         return None
-    return location(inspect.unwrap(backward).__code__.co_filename, statement.lineno)
+    return location(code.co_filename, statement.lineno)
 
 
 def _attribute(node: ast.AST, argument: str) -> ast.stmt | None:

@@ -149,7 +149,7 @@ def _imports(tree: ast.Module, package: str) -> bool:
 
 
 def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Last words in the decorators: ``partial`` and ``custom_vjp`` of ``@partial(jax.custom_vjp, nondiff_argnums=(1,))``."""
+    """Return the words in the decorators: ``custom_vjp``, among others, of ``@partial(jax.custom_vjp, …)``."""
     parts = [part for decorator in node.decorator_list for part in ast.walk(decorator)]
     return {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
         part.id for part in parts if isinstance(part, ast.Name)

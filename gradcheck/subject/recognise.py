@@ -9,7 +9,6 @@ from typing import Any
 
 from gradcheck.subject import outline, source
 from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
-from gradcheck.subject.source import bare
 
 _FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
@@ -24,7 +23,7 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     names = {
         name: obj
         for name, obj in list(vars(module).items())
-        if not name.startswith("_") and getattr(bare(obj), "__module__", None) == module.__name__
+        if not name.startswith("_") and _home(obj) == module.__name__
     }
     found: dict[str, Any] = {}
     for name, obj in names.items():
@@ -44,9 +43,8 @@ def in_module(module: ModuleType) -> dict[str, Any]:
 def is_layer(cls: type) -> bool:
     """Whether the class has a forward and a backward that are really written."""
     if derives_from(cls, _MODULE):
-        return _writes(cls, "forward") and (
-            _writes(cls, "backward") or bool(re.search(r"\.apply\b", source.text_of(cls)))
-        )
+        by_hand = _writes(cls, "backward") or re.search(r"\.apply\b", source.text_of(cls))
+        return _writes(cls, "forward") and bool(by_hand)
     own = framework_of(cls) is None or (derives_from(cls, _FUNCTION) and _writes(cls, "forward"))
     return own and _has(cls, "forward") and _has(cls, "backward") and not is_base(cls)
 
@@ -121,6 +119,11 @@ def _has(cls: type, method: str) -> bool:
     if method == "__call__":  # every class has the one of its metaclass
         return any("__call__" in vars(base) for base in cls.__mro__)
     return callable(getattr(cls, method, None))
+
+
+def _home(obj: Any) -> str | None:
+    """Return the name of the module that defines an object."""
+    return getattr(obj.fun if is_primitive(obj) else obj, "__module__", None)
 
 
 def _writes(cls: type, method: str) -> bool:

@@ -154,7 +154,7 @@ def _shown_path(filename: str) -> str:
 
 
 def bare(obj: object) -> object:
-    """Take off what is wrapped around a function: partial, property, method, staticmethod, functools.wraps, primitive."""
+    """Take off what is wrapped around a function: partial, property, method, staticmethod, wraps, primitive."""
     while not isinstance(obj, type):
         inner: object
         if isinstance(obj, functools.partial):

@@ -120,9 +120,9 @@ def _is_built_first(obj: Any) -> bool:
 
     A method without ``self``, ``def forward(ctx, x)``, is called as if it were static.
     """
-    if not isinstance(obj, type) or isinstance(inspect.getattr_static(obj, "forward"), staticmethod | classmethod):
+    if not inspect.isclass(obj) or isinstance(inspect.getattr_static(obj, "forward"), staticmethod | classmethod):
         return False
-    return not _takes_context(obj.forward, 0)
+    return not _takes_context(getattr(obj, "forward"), 0)  # noqa: B009 - to mypy, a class need not have one
 
 
 def _takes_context(function: Any, position: int) -> bool:

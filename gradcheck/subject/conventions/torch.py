@@ -6,6 +6,7 @@ Arrays go in as tensors in the same memory, so that it is seen what is overwritt
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter, called, copied, parameters_of
 from gradcheck.subject.conventions import foreign
 from gradcheck.subject.describe import describe
-from gradcheck.subject.frameworks import derives_from
+from gradcheck.subject.frameworks import derives_from, is_frameworks_own
 from gradcheck.subject.protocol import Array
 
 NAME = "torch"
@@ -38,11 +39,8 @@ def interface(obj: Any, settings: Mapping[str | int, Any]) -> tuple[tuple[Parame
         return (), parameters_of(obj.forward)[_contexts(obj) :]
     if not _is(obj, _MODULE):
         return (), parameters_of(obj)
-    return (
-        (parameters_of(obj), parameters_of(obj.forward)[1:])
-        if isinstance(obj, type)
-        else ((), parameters_of(obj.forward))
-    )
+    forward = parameters_of(obj.forward)
+    return (parameters_of(obj), forward[1:]) if inspect.isclass(obj) else ((), forward)
 
 
 def bind(
@@ -59,14 +57,11 @@ def bind(
     constants |= foreign.plain_numbers(inputs)
     if _is(obj, _MODULE):
         module = _module(torch, obj, settings, name, seed)
-        parameters = {key: foreign.own(p.detach().double()) for key, p in module.named_parameters() if p.requires_grad}
-        run = _Run(torch, _Call(torch, module, tuple(parameters)), name, seed)
-        subject = foreign.ForeignSubject(
-            run, {**inputs, **parameters}, name=name, convention=NAME, constants=constants, seed=seed
-        )
-        subject.arguments = tuple(
-            replace(a, kind="parameter") if a.name in parameters else a for a in subject.arguments
-        )
+        learnt = {key: foreign.own(p.detach().double()) for key, p in module.named_parameters() if p.requires_grad}
+        run = _Run(torch, _Call(torch, module, tuple(learnt)), name, seed)
+        everything = {**inputs, **learnt}
+        subject = foreign.ForeignSubject(run, everything, name=name, convention=NAME, constants=constants, seed=seed)
+        subject.arguments = tuple(replace(a, kind="parameter") if a.name in learnt else a for a in subject.arguments)
         return subject
 
     def function(*values: Any, dtype: Any) -> Any:  # noqa: ARG001 - it has nothing of its own to be converted
@@ -145,7 +140,7 @@ class _Run:
         return tuple(next(arrays) if foreign.is_real(v) else None for v in values if foreign.is_number(v))
 
     def _tensor(self, value: Any, dtype: Any) -> Any:
-        """Return an array as a tensor, in the same memory where that can be: not if it is read-only, or runs backwards."""
+        """Return an array as a tensor, in its memory unless it is read-only or runs backwards: torch takes neither."""
         if not isinstance(value, np.ndarray):
             return value.item() if isinstance(value, np.number) else value
         if not value.flags.writeable or any(stride < 0 for stride in value.strides):
@@ -195,9 +190,8 @@ def _is(obj: Any, base: str) -> bool:
 
 def _contexts(function: Any) -> int:
     """Return how many contexts forward takes: none where ``setup_context`` is written apart from it."""
-    return int(
-        not any("setup_context" in vars(cls) for cls in function.__mro__ if not cls.__module__.startswith("torch."))
-    )
+    written = (cls for cls in function.__mro__ if not is_frameworks_own(cls))
+    return int(not any("setup_context" in vars(cls) for cls in written))
 
 
 def _is_smooth(torch: Any, output: Any) -> bool:
