@@ -7,16 +7,18 @@ A convention is a module (or object) with ``NAME``, ``claims(obj)``, ``interface
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import objects, pairs
+from gradcheck.subject.conventions import ctx, objects, pairs
 from gradcheck.subject.describe import describe
+from gradcheck.subject.frameworks import framework_of, is_checked
 from gradcheck.subject.protocol import Subject
 
 GROUP = "gradcheck.conventions"
@@ -52,15 +54,19 @@ class Convention(Protocol):
         ...
 
 
-def convention_of(obj: object, settings: Mapping[str | int, Any]) -> Convention:
+def convention_of(
+    obj: object, settings: Mapping[str | int, Any], inputs: Mapping[Any, Any] | Sequence[Any] = ()
+) -> Convention:
     """Return the convention that claims ``obj``: a layer, or a factory that makes one when called with ``settings``.
+
+    A function of another framework's arrays, which are then among the ``inputs``, is that framework's.
 
     Raises
     ------
     UsageError
         If no convention knows what to do with it.
     """
-    for convention in _known():
+    for convention in (*_foreign(obj, inputs), *_known()):
         if convention.claims(obj):
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
@@ -77,12 +83,22 @@ def convention_of(obj: object, settings: Mapping[str | int, Any]) -> Convention:
 # Modules satisfy the protocol; mypy does not check modules against protocols with positional-only parameters.
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
+_CTX = cast(Convention, ctx)
 
 
 @cache
 def _known() -> tuple[Convention, ...]:
     others = tuple(cast(Convention, point.load()) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name))
-    return (*others, _OBJECTS, _PAIRS)
+    return (*others, _CTX, _OBJECTS, _PAIRS)
+
+
+def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Convention, ...]:
+    """Return the convention of the framework that an object, or a function's inputs, are of; only that is imported."""
+    given = inputs.values() if isinstance(inputs, Mapping) else inputs
+    is_function = callable(obj) and not isinstance(obj, type)
+    found = [framework_of(thing) for thing in (obj, *(given if is_function else ()))]
+    framework = next((name for name in found if name is not None and is_checked(name)), None)
+    return () if framework is None else (cast(Convention, import_module(f"{__name__}.{framework}")),)
 
 
 def _is_factory(obj: Any, settings: Mapping[str | int, Any]) -> bool:
