@@ -8,9 +8,11 @@ from typing import Any
 
 from gradcheck.cases.profile import profile_of
 from gradcheck.cases.search import Points, Settings
+from gradcheck.config import LayerHints
 from gradcheck.diagnosis import diagnose
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.evidence.record import Evidence
+from gradcheck.hints import NO_HINTS, Hints
 from gradcheck.records import Case, Finding, Level, SubjectReport
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
@@ -31,10 +33,23 @@ class Request:
     case: str | None = None
     profile: str = "default"
     selection: Selection = field(default_factory=Selection)
+    hints: Hints = NO_HINTS
+    file: LayerHints = field(default_factory=LayerHints)
 
     def level_of(self, found: Found, code: str, default: Level) -> Level:
         """Return the level of a rule for a layer."""
-        return self.selection.level_of(code, default, found.target, found.name)
+        return self.selection.level_of(code, default, *found.names)
+
+    def hints_for(self, found: Found) -> Hints:
+        """Return what is said about a layer: in arguments, and under them in a file."""
+        return self.hints.over(self.file.of(*found.names))
+
+    def points_of(self, found: Found) -> Points:
+        """Find out where to check a layer, with what is said about it."""
+        return Points.of(
+            found.name, found.obj, inputs=self.inputs, settings=self.settings, cases=self.cases,
+            signature=self.signature, hints=self.hints_for(found),
+        )  # fmt: skip
 
 
 def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectReport:
@@ -50,14 +65,13 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     blank = SubjectReport(found.name, found.target, "unchecked")
     if found.reason is not None:
         return replace(blank, reason=found.reason, fix=found.fix)
+    if (skip := request.hints_for(found).skip) is not None:
+        return replace(blank, reason=f"skipped: {skip}", skipped=True)
     if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
         return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
     with quiet_world():
         try:
-            points = Points.of(
-                found.name, found.obj,
-                inputs=request.inputs, settings=request.settings, cases=request.cases, signature=request.signature,
-            )  # fmt: skip
+            points = request.points_of(found)
             blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
             tally = sweep(points, found, request)
             if not request.case:  # a case that is repeated is shown as it is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any, Literal
@@ -36,10 +36,11 @@ class Search:
     """Tries plans and remembers the likeliest that runs, and how the first one failed.
 
     ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
+    ``settled`` are the inputs of which the user has said what they hold: nothing else is tried for them.
     """
 
-    def __init__(self, bind: Bind, source: str) -> None:
-        self.bind, self.source = bind, source
+    def __init__(self, bind: Bind, source: str, settled: Collection[str] = ()) -> None:
+        self.bind, self.source, self.settled = bind, source, settled
         self.first: Plan | None = None
         self.clean = self.believed = False
         self.failure: tuple[Plan, Exception] | None = None
@@ -79,9 +80,10 @@ class Search:
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
+        free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.settled]
         for domain in domains(name, self.source):
-            yield replace(plan, inputs=_moved(plan.inputs, domain))
-            if not any(isinstance(r, Spec) and r.domain == "real" and not r.constant for r in plan.inputs.values()):
+            yield replace(plan, inputs={**plan.inputs, **_moved({k: plan.inputs[k] for k in free}, domain)})
+            if not free:
                 return
 
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
@@ -106,7 +108,7 @@ class Search:
             return None  # it ran by chance: a table that happened to be long enough
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if _excused(plan) and any(y.ndim > 1 for y in outputs):
+        if {*_excused(plan)}.difference(self.settled) and any(y.ndim > 1 for y in outputs):
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
@@ -132,7 +134,9 @@ class Search:
     def _with_targets(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
         real = {
-            name: replace(r, domain="real", constant=False) if isinstance(r, Spec) and r.constant else r
+            name: replace(r, domain="real", constant=False)
+            if isinstance(r, Spec) and r.constant and name not in self.settled
+            else r
             for name, r in plan.inputs.items()
         }
         free = replace(plan, inputs=real)
@@ -241,11 +245,12 @@ def _shape(recipe: Recipe) -> list[str | int] | None:
     return [dim for dim in recipe.dims if dim != 1] if isinstance(recipe, Spec) else None
 
 
+def _is_real(recipe: Recipe) -> bool:
+    return isinstance(recipe, Spec) and recipe.domain == "real" and not recipe.constant
+
+
 def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:
-    return {
-        name: replace(r, domain=domain) if isinstance(r, Spec) and r.domain == "real" and not r.constant else r
-        for name, r in inputs.items()
-    }
+    return {name: replace(r, domain=domain) if isinstance(r, Spec) else r for name, r in inputs.items()}
 
 
 def _require_usable(subject: Subject, outputs: Sequence[Array]) -> None:

@@ -20,6 +20,7 @@ from gradcheck.errors import UsageError
 from gradcheck.records import Location
 from gradcheck.subject import outline, recognise, source
 from gradcheck.subject.files import File, Loaded, Obstacle, read
+from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
 
 
@@ -48,6 +49,14 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a configuration may call it: its target, its name and, in a module, ``pkg.mod.Name``."""
+        thing = self.obj[0] if isinstance(self.obj, tuple) and self.obj else self.obj
+        module = getattr(thing, "__module__", None)
+        dotted = isinstance(module, str) and module != "__main__" and not module.startswith(MADE_UP)
+        return (self.target, self.name, *((f"{module}.{self.name}",) if dotted else ()))
 
 
 def discover(target: str) -> list[Found]:

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run from a file outside of any package
+
 
 def parse(path: Path) -> ast.Module:
     """Return the syntax tree of a Python file.
@@ -93,7 +95,7 @@ def project_folders(path: Path) -> list[Path]:
 
 def new_module(stem: str, filename: str) -> ModuleType:
     """Return an empty module that stays in ``sys.modules`` under a name which nobody else uses."""
-    name = f"gradcheck_target_{next(_serial)}_{stem}"
+    name = f"{MADE_UP}{next(_serial)}_{stem}"
     spec = importlib.util.spec_from_loader(name, loader=None, origin=filename)
     module = importlib.util.module_from_spec(spec) if spec else ModuleType(name)
     module.__file__ = filename

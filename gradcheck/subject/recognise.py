@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import outline, source
+from gradcheck.subject.conventions import others_claim
 
 # What has gradients of its own kind: found, but not checked yet.
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle", "mindspore")
@@ -28,7 +29,7 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     for name, obj in names.items():
         if not isinstance(obj, type) or any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_layer(obj) or (not is_base(obj) and obstacle(obj)):
+        if is_layer(obj) or others_claim(obj) or (not is_base(obj) and obstacle(obj)):
             found[name] = obj
     functions = {name: obj for name, obj in names.items() if callable(obj) and not isinstance(obj, type)}
     couples = {stem: (functions[f], functions[b]) for stem, (f, b) in outline.pairs(functions).items()}
@@ -82,6 +83,8 @@ def foreign(name: str, framework: str) -> tuple[str, str]:
 
 def why_not(name: str, obj: object) -> tuple[str, str] | None:
     """Say why an object that the user has named cannot be checked; None if it can be tried."""
+    if others_claim(obj):
+        return None
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
