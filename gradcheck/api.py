@@ -120,9 +120,10 @@ def check(
     hints = read_hints(
         {"convention": convention, "domains": domains, "constants": constants, "smallest": smallest}, str
     )
-    if (hints.domains or hints.smallest) and (inputs is not None or cases is not None):
+    if (domains or smallest) and (inputs is not None or cases is not None):
+        points, drawn = "inputs" if cases is None else "cases", "domains" if domains else "smallest"
         raise UsageError(
-            f"both {'inputs' if cases is None else 'cases'} and {'domains' if hints.domains else 'smallest'} were given",
+            f"both {points} and {drawn} were given",
             fix="points are checked as they are: domains and smallest sizes are for those that are drawn",
         )
     _known_convention(convention, "convention")

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -153,9 +154,9 @@ def infer_command(
 @click.command(context_settings=_help_too)
 def conventions_command() -> int:
     """List the ways of spelling a layer that are known: name, and what is taken for one."""
-    from gradcheck.subject.conventions import known_conventions  # noqa: PLC0415 -- as in _engine
+    from gradcheck.subject.conventions import claims_of, known_conventions  # noqa: PLC0415 -- as in _engine
 
-    rows = [(convention.NAME, pages.first_sentence(convention.claims.__doc__)) for convention in known_conventions()]
+    rows = [(convention.NAME, claims_of(convention)) for convention in known_conventions()]
     width = max(len(name) for name, _ in rows)
     _put("".join(f"{name.ljust(width)}   {claims}".rstrip() + "\n" for name, claims in rows), sys.stdout)
     return PASSED
@@ -223,8 +224,7 @@ def _flag(name: str) -> str:
 
 def _engine(door: str, targets: Sequence[str], **options: Any) -> Any:
     """Run the engine; the layers can neither print into the report nor end the run as if all had passed."""
-    from gradcheck import api  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
-
+    api = import_module("gradcheck.api")  # imports NumPy, which --help should not wait for
     with _no_terminal():
         try:
             return getattr(api, door)(targets, **options)

@@ -225,9 +225,7 @@ def _table(path: Path) -> dict[str, object] | None:
 
 def _layer_sections(table: Mapping[str, object], path: Path) -> list[tuple[str, dict[str, object], str]]:
     """Return the pattern, the table and the place of each section that is about single layers."""
-    layers = _as_table(
-        table.get("layers", {}), f"layers in {TABLE} of {shown(path)}", '[tool.gradcheck.layers."Name"]'
-    )
+    layers = _as_table(table.get("layers", {}), f"layers in {TABLE} of {shown(path)}", '[tool.gradcheck.layers."Name"]')
     found = []
     for pattern, section in layers.items():
         header = f'[tool.gradcheck.layers."{pattern}"]'

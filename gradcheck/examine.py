@@ -63,12 +63,9 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
         Raise a `UsageError` where what was given does not fit the layer, rather than reporting it unchecked.
     """
     blank = SubjectReport(found.name, found.target, "unchecked")
-    if found.reason is not None:
-        return replace(blank, reason=found.reason, fix=found.fix)
-    if (skip := request.hints_for(found).skip) is not None:
-        return replace(blank, reason=f"skipped: {skip}", skipped=True)
-    if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
-        return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
+    left_out = _left_out(found, request, blank)
+    if left_out is not None:
+        return left_out
     with quiet_world():
         try:
             points = request.points_of(found)
@@ -92,6 +89,17 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     # Last, since a diagnosis may soften a finding, and what the user says of its level holds whatever was diagnosed.
     leveled = tuple(replace(f, level=request.level_of(found, f.rule, f.level)) for f in findings)
     return tally.summary(blank, leveled)
+
+
+def _left_out(found: Found, request: Request, blank: SubjectReport) -> SubjectReport | None:
+    """Return the report of a layer that is not looked at: none can be made of it, or the user wants it so."""
+    if found.reason is not None:
+        return replace(blank, reason=found.reason, fix=found.fix)
+    if (skip := request.hints_for(found).skip) is not None:
+        return replace(blank, reason=f"skipped: {skip}", skipped=True)
+    if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
+        return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
+    return None
 
 
 def sweep(points: Points, found: Found, request: Request) -> Tally:

@@ -20,7 +20,7 @@ DOMAINS = ("real", "positive", "probability", "onehot", "index")
 _BELOW = re.compile(r"below\s+(\S+)")
 _WIDTH = 100  # a call that is longer is written over several lines
 
-Settings = Mapping[str, Any] | Sequence[Any] | None
+Settings = Mapping[Any, Any] | Sequence[Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def read_hints(values: Mapping[str, Any], where: Callable[[str], str]) -> Hints:
     >>> read_hints({"domains": {"p": "probabilty"}}, str)
     Traceback (most recent call last):
     ...
-    gradcheck.UsageError: domains says that p is 'probabilty', which is no domain; to fix it: did you mean probability? ...
+    gradcheck.UsageError: domains says that p is 'probabilty', which is no domain; to fix it: did you mean ...
     """
     given = {key: value for key, value in values.items() if value is not None}
     for key, value in given.items():
@@ -181,7 +181,9 @@ def as_python(layer: str, hints: Hints, *, wrap: bool = True) -> str:
     """
     words = [layer, *(f"{key}={_python(value)}" for key, value in hints.given().items())]
     line = f"gradcheck.check({', '.join(words)})"
-    return line if len(line) <= _WIDTH or not wrap else "gradcheck.check(\n" + "".join(f"    {word},\n" for word in words) + ")"
+    if len(line) <= _WIDTH or not wrap:
+        return line
+    return "".join(["gradcheck.check(\n", *(f"    {word},\n" for word in words), ")"])
 
 
 def as_toml(pattern: str, hints: Hints) -> str:

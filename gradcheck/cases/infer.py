@@ -34,7 +34,6 @@ def infer(
     source: str = "",
     sizes: Sequence[int] = (),
     said: Said = NOTHING_SAID,
-    layer: str = "layer",
 ) -> Plan:
     """Find a plan under which forward runs.
 
@@ -50,8 +49,6 @@ def infer(
         Sizes that the layer has already (of given settings, or of the parameters of a layer that is built).
     said : Said
         What the user says about the layer, in hints or annotations: settings, shapes, domains. It is kept to.
-    layer : str
-        How the layer is called in the hint that an error has.
 
     Raises
     ------
@@ -63,14 +60,15 @@ def infer(
     wanted = _wanted_inputs(forward, said)
     _require_known(said, forward)
     asked = [p for k, p in enumerate(constructor) if p.name not in said.settings and k not in said.settings]
-    search = Search(bind, source, {*said.domains, *said.constants})
-    stated = states_shapes(said, wanted)
-    try:
-        plan = search.best(signed_plans(said, asked, wanted)) if stated else _searched(search, asked, wanted, said, sizes)
-    except UncheckedError as error:
-        raise _with_hint(error, search, layer) from None
-    if plan is None:
-        raise _nothing_runs_as_said(search, wanted, said) if stated else _nothing_runs(search, wanted, layer)
+    search = Search(bind, source, said)
+    if states_shapes(said, wanted):
+        plan = search.best(signed_plans(said, asked, wanted))
+        if plan is None:
+            raise _nothing_runs_as_said(search, wanted, said)
+    else:
+        plan = _searched(search, asked, wanted, sizes)
+        if plan is None:
+            raise _nothing_runs(search, wanted)
     plan = with_limits(bind, plan)
     require_outputs(said, bind, plan)
     return _with_smallest(plan, said)
@@ -80,7 +78,6 @@ def _searched(
     search: Search,
     constructor: Sequence[Parameter],
     wanted: Sequence[Parameter],
-    said: Said,
     sizes: Sequence[int],
 ) -> Plan | None:
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
@@ -97,7 +94,7 @@ def _searched(
         sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
         for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
             plan = search.best(
-                map(said.kept, _candidates(layout, reading, constructor, wanted, said.settings)),
+                map(search.said.kept, _candidates(layout, reading, constructor, wanted, search.said.settings)),
                 sure=sure,
                 likely=layout in likely,
                 trials=trials,
@@ -127,11 +124,8 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             fix=f"check it as a pair of functions: gradcheck.check((forward, vjp), inputs=({show}))",
         )
     if not search.believed and search.first is not None:
-        raise UncheckedError(
-            f"forward({show}) takes {search.first.signature}, but backward does not fit that, and other shapes may be "
-            f"meant",
-            hint=hints_of(replace(search.first, outputs=())),
-        )
+        message = f"forward({show}) takes {search.first.signature}, but backward does not fit that"
+        raise _with_hint(f"{message}, and other shapes may be meant", search.first, wanted, search.said.layer)
 
 
 def _goes_through(name: str, source: str) -> bool:
@@ -217,13 +211,16 @@ def _nothing_runs_as_said(search: Search, forward: Sequence[Parameter], said: Sa
     return UsageError(f"forward({names}) does not run with the {given}{_failed(search)}", fix=fix)
 
 
-def _nothing_runs(search: Search, forward: Sequence[Parameter], layer: str) -> UsageError:
-    if search.failure is not None and isinstance(error := search.failure[1], UsageError) and error.fix:
+def _nothing_runs(search: Search, forward: Sequence[Parameter]) -> UsageError:
+    if search.failure is None:
+        return UncheckedError("forward was given nothing to try", fix="give a point: inputs=(...)")
+    plan, error = search.failure
+    if isinstance(error, UsageError) and error.fix:
         return UncheckedError(error.message, fix=error.fix)
     message = f"found no shapes that forward({', '.join(p.name for p in forward)}) takes{_failed(search)}"
     hook = re.search(r"def (build|initialize|init_params|init_weights|set_input_shape)\(", search.source)
-    fix = f"give a layer that is ready: layer.{hook[1]}(...), then gradcheck.check(layer)" if hook else ""
-    return _with_hint(UncheckedError(message, fix=fix), search, layer)
+    ready = f"give a layer that is ready, layer.{hook[1]}(...) and then gradcheck.check(layer); or " if hook else ""
+    return _with_hint(message, plan, forward, search.said.layer, first=ready)
 
 
 def _failed(search: Search) -> str:
@@ -235,11 +232,11 @@ def _failed(search: Search) -> str:
     return f" (at {shapes or 'no arrays'}: {type(error).__name__}: {' '.join(str(error).split())[:160]})"
 
 
-def _with_hint(error: UncheckedError, search: Search, layer: str) -> UncheckedError:
-    """Return the error with the likeliest plan in words: a beginning that the user corrects."""
-    plan = search.first or (search.failure[0] if search.failure else None)
-    hint = error.hint or (hints_of(plan) if plan else None)
-    if hint is None or error.fix:
-        return UncheckedError(error.message, fix=error.fix, hint=hint)
-    text = as_python(layer, hint, wrap=False)
-    return UncheckedError(error.message, fix=f"say what it takes, starting from: {text}", hint=hint)
+def _with_hint(
+    message: str, plan: Plan, forward: Sequence[Parameter], layer: str, *, first: str = ""
+) -> UncheckedError:
+    """Return an error that has the likeliest plan in words: a beginning that the user corrects."""
+    hint = hints_of(replace(plan, outputs=()))
+    point = f"inputs=({', '.join(p.name for p in forward)}{',' * (len(forward) == 1)})"
+    fix = f"{first}correct what is wrong in {as_python(layer, hint, wrap=False)}, or give a point that works: {point}"
+    return UncheckedError(message, fix=fix, hint=hint)

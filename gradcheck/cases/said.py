@@ -24,6 +24,7 @@ class Said:
 
     ``shapes`` and ``outputs`` are stated by annotations, ``signature`` overrides them; ``whole`` are the arguments
     that are stated to hold whole numbers; ``domains`` and ``constants`` are told of inputs, ``smallest`` of dimensions.
+    ``layer`` is how the layer is written in Python.
     """
 
     signature: Signature | None = None
@@ -34,14 +35,20 @@ class Said:
     domains: Mapping[str, Any] = field(default_factory=dict)
     constants: frozenset[str] = frozenset()
     smallest: Mapping[str, int] = field(default_factory=dict)
+    layer: str = "layer"
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The inputs of which it is said what they hold."""
+        return frozenset(self.domains) | self.constants
 
     @property
     def names(self) -> tuple[str, ...]:
         """The dimensions that are spoken of."""
         shapes = (*self.signature.inputs, *self.signature.outputs) if self.signature else ()
-        stated = dict.fromkeys(names_in(dim for dims in (*shapes, *self.shapes.values(), *self.outputs) for dim in dims))
-        limits = (limit_of(word) for word in self.domains.values() if isinstance(word, str))
-        return tuple(dict.fromkeys((*stated, *names_in(_dims(limits)), *self.smallest)))
+        dims = (dim for dims in (*shapes, *self.shapes.values(), *self.outputs) for dim in dims)
+        limits = (limit_of(word) or "" for word in self.domains.values() if isinstance(word, str))
+        return tuple(dict.fromkeys((*names_in((*dims, *limits)), *self.smallest)))
 
     def kept(self, plan: Plan) -> Plan:
         """Return a plan that was made up, with what was said about the inputs."""
@@ -66,7 +73,7 @@ class Said:
 NOTHING_SAID = Said()
 
 
-def said_of(hints: Hints, stated: Annotations) -> Said:
+def said_of(hints: Hints, stated: Annotations, layer: str = "layer") -> Said:
     """Return what hints and annotations say: where both speak of shapes, the hints hold.
 
     Examples
@@ -85,6 +92,7 @@ def said_of(hints: Hints, stated: Annotations) -> Said:
         domains=hints.domains,
         constants=frozenset(hints.constants or ()),
         smallest=hints.smallest,
+        layer=layer,
     )
     given = hints.settings if isinstance(hints.settings, Mapping) else dict(enumerate(hints.settings or ()))
     return replace(said, settings={key: setting_recipe(key, value, said.names) for key, value in given.items()})
@@ -159,10 +167,6 @@ def _names_dims(words: Collection[str], names: Collection[str]) -> bool:
     """Whether each word is a named dimension, or tied to some: ``h``, ``4*h``, ``i+h``."""
     term = re.compile(r"(?:\d+\*)?([^\W\d]\w*)(\+(?:\d+\*)?[^\W\d]\w*)*")
     return all(term.fullmatch(word) and {*names_in([word])} <= {*names} for word in words)
-
-
-def _dims(words: Any) -> list[str | int]:
-    return [_dim(word) for word in words if word is not None]
 
 
 def _dim(word: str) -> str | int:

@@ -65,8 +65,8 @@ class Points:
             _only_one(inputs=inputs, cases=cases, signature=signature)
             found = tuple(given_points(obj, name, pairs, built, named=hints.convention, constants=constants))
             return cls(name, obj, found[0].convention, given=found)
-        words = {"signature": None if signature is None else _text(signature), "settings": built or None}
-        said = said_of(Hints(**words).over(hints), annotations_of(obj))
+        given = Hints(signature=None if signature is None else _text(signature), settings=built or None)
+        said = said_of(given.over(hints), annotations_of(obj), written(obj, name))
         built = _sized(said.settings)
         convention = convention_of(obj, built, hints.convention)
         constructor, forward = convention.interface(obj, built)
@@ -78,7 +78,6 @@ class Points:
             source=text_of(obj),
             sizes=_sizes_in(obj, {key: r.value for key, r in said.settings.items() if isinstance(r, Fixed)}),
             said=said,
-            layer=written(obj, name),
         )
         return cls(name, obj, convention, plan=plan)
 

@@ -58,7 +58,7 @@ def signed_plans(said: Said, constructor: Sequence[Parameter], forward: Sequence
             fed = dict(zip(called, chosen, strict=False))
             built = {**stated, **arrays, **dict(zip(free, chosen[len(called) :], strict=True))}
             built |= {name: fed[name] for name in shared}
-            in_order = {p.name: built[p.name] for p in constructor if p.name in built}
+            in_order: dict[str | int, Recipe] = {p.name: built[p.name] for p in constructor if p.name in built}
             yield Plan({**said.settings, **in_order}, fed, limits=said.smallest)
 
 
@@ -74,8 +74,8 @@ def require_outputs(said: Said, bind: Bind, plan: Plan) -> None:
     for turn in (0, 1) if stated else ():
         case = plan.trial(turn)
         shapes = [y.shape for y in outputs_at(bind, plan, case) or ()]
-        sizes = dict(case.sizes)
-        if len(shapes) == len(stated) and all(_agrees(dims, shape, sizes) for dims, shape in zip(stated, shapes, strict=True)):
+        sizes, pairs = dict(case.sizes), zip(stated, shapes, strict=False)
+        if len(shapes) == len(stated) and all(_agrees(dims, shape, sizes) for dims, shape in pairs):
             continue
         source = "the signature says" if said.signature else "the return annotation says"
         where = " ".join(f"{name}={size}" for name, size in case.sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import numpy as np
 
 from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
+from gradcheck.cases.said import NOTHING_SAID, Said
 from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
@@ -36,11 +37,11 @@ class Search:
     """Tries plans and remembers the likeliest that runs, and how the first one failed.
 
     ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
-    ``settled`` are the inputs of which the user has said what they hold: nothing else is tried for them.
+    What was ``said`` of inputs is settled: nothing else is tried for them.
     """
 
-    def __init__(self, bind: Bind, source: str, settled: Collection[str] = ()) -> None:
-        self.bind, self.source, self.settled = bind, source, settled
+    def __init__(self, bind: Bind, source: str, said: Said = NOTHING_SAID) -> None:
+        self.bind, self.source, self.said = bind, source, said
         self.first: Plan | None = None
         self.clean = self.believed = False
         self.failure: tuple[Plan, Exception] | None = None
@@ -80,7 +81,7 @@ class Search:
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
-        free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.settled]
+        free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.said.settled]
         for domain in domains(name, self.source):
             yield replace(plan, inputs={**plan.inputs, **_moved({k: plan.inputs[k] for k in free}, domain)})
             if not free:
@@ -108,7 +109,7 @@ class Search:
             return None  # it ran by chance: a table that happened to be long enough
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if {*_excused(plan)}.difference(self.settled) and any(y.ndim > 1 for y in outputs):
+        if {*_excused(plan)}.difference(self.said.settled) and any(y.ndim > 1 for y in outputs):
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
@@ -135,7 +136,7 @@ class Search:
         """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
         real = {
             name: replace(r, domain="real", constant=False)
-            if isinstance(r, Spec) and r.constant and name not in self.settled
+            if isinstance(r, Spec) and r.constant and name not in self.said.settled
             else r
             for name, r in plan.inputs.items()
         }

@@ -112,17 +112,6 @@ def markdown(pages: Sequence[Page]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def first_sentence(docstring: str | None) -> str:
-    """Return the first sentence of a docstring, without its full stop.
-
-    Examples
-    --------
-    >>> first_sentence("Whether it is a tuple\\n    of two. And more.")
-    'Whether it is a tuple of two'
-    """
-    return " ".join((docstring or "").split()).partition(". ")[0].removesuffix(".")
-
-
 FORMS: Mapping[str, Callable[[Sequence[Page]], str]] = {"text": listing, "json": as_json, "markdown": markdown}
 
 

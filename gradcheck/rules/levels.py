@@ -140,10 +140,10 @@ def _forms(name: str, root: str) -> Iterator[str]:
         return
     yield layer
     for path in (file, _from(root, file)):
-        path = path.replace(os.sep, "/")
-        yield path
-        yield f"{path}::{layer}"
-        yield f"{path.removesuffix('.py').replace('/', '.')}.{layer}"
+        shown = path.replace(os.sep, "/")
+        yield shown
+        yield f"{shown}::{layer}"
+        yield f"{shown.removesuffix('.py').replace('/', '.')}.{layer}"
 
 
 def _from(root: str, file: str) -> str:

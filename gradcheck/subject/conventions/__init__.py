@@ -99,6 +99,18 @@ def convention_named(name: str) -> Convention:
     return names[_plain(name)]
 
 
+def claims_of(convention: Convention) -> str:
+    """Return what a convention asks of a layer: the first sentence of its ``claims``, without "Whether".
+
+    Examples
+    --------
+    >>> claims_of(convention_named("layer object"))
+    'a class or an object has both methods'
+    """
+    words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
+    return words.removesuffix(".").removeprefix("Whether ")
+
+
 def others_claim(obj: object) -> bool:
     """Whether a convention of a third party claims an object."""
     return any(convention.claims(obj) for convention in _others())
@@ -107,9 +119,9 @@ def others_claim(obj: object) -> bool:
 def _claimed(obj: object, settings: Mapping[str | int, Any], convention: Convention) -> Convention:
     if convention.claims(obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
         return convention
-    claims = " ".join((convention.claims.__doc__ or "").split()).partition(".")[0]
+    claims = claims_of(convention)
     raise UsageError(
-        f"{describe(obj)} is not in the convention {convention.NAME!r}" + (f" (it asks: {claims})" if claims else ""),
+        f"{describe(obj)} is not in the convention {convention.NAME!r}" + (f": not so that {claims}" if claims else ""),
         fix="leave the name out, or name another one: `gradcheck conventions` lists them",
     )
 
