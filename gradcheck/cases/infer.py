@@ -18,7 +18,8 @@ from gradcheck.cases.plan import Plan, fewest_second_choices
 from gradcheck.cases.said import NOTHING_SAID, Said, hints_of
 from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
 from gradcheck.cases.signature import format_dims
-from gradcheck.cases.signed import require_outputs, signed_plans, states_shapes
+from gradcheck.cases.signed import signed_plans, states_shapes
+from gradcheck.cases.stated import StatedOutputsError
 from gradcheck.cases.trial import TRIALS, Bind, Search, with_limits
 from gradcheck.cases.values import Fixed, Recipe, Spec
 from gradcheck.errors import UncheckedError, UsageError
@@ -62,16 +63,24 @@ def infer(
     asked = [p for k, p in enumerate(constructor) if p.name not in said.settings and k not in said.settings]
     search = Search(bind, source, said)
     if states_shapes(said, wanted):
-        plan = search.best(signed_plans(said, asked, wanted))
+        plan = _as_stated(search, asked, wanted)
         if plan is None:
             raise _nothing_runs_as_said(search, wanted, said)
     else:
         plan = _searched(search, asked, wanted, sizes)
         if plan is None:
             raise _nothing_runs(search, wanted)
-    plan = with_limits(bind, plan)
-    require_outputs(said, bind, plan)
-    return _with_smallest(plan, said)
+    return _with_smallest(with_limits(bind, plan), said)
+
+
+def _as_stated(search: Search, constructor: Sequence[Parameter], wanted: Sequence[Parameter]) -> Plan | None:
+    """Try what is stated, taken by the word first: a dimension that only the outputs have is of a size of its own."""
+    for whole, apart in product((False, True), (True, False)):
+        search.apart = apart
+        plan = search.best(signed_plans(search.said, constructor, wanted, whole=whole))
+        if plan is not None:
+            return plan
+    return None
 
 
 def _searched(
@@ -202,6 +211,8 @@ def _with_smallest(plan: Plan, said: Said) -> Plan:
 
 
 def _nothing_runs_as_said(search: Search, forward: Sequence[Parameter], said: Said) -> UsageError:
+    if search.failure is not None and isinstance(error := search.failure[1], StatedOutputsError):
+        return UsageError(error.message, fix=error.fix)
     names = ", ".join(p.name for p in forward)
     if said.signature is not None:
         given, fix = f"signature {str(said.signature)!r}", "check the signature"

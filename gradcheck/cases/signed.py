@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from gradcheck.cases.families import Reading, input_recipes, is_index, is_option, is_target, readings
 from gradcheck.cases.layouts import LAYOUTS, Layout
 from gradcheck.cases.plan import Plan, fewest_second_choices
 from gradcheck.cases.said import TABLE, Said
 from gradcheck.cases.settings import constructor_recipes, output_dim
-from gradcheck.cases.signature import Dims, format_dims, names_in, size_of
-from gradcheck.cases.trial import Bind, outputs_at
+from gradcheck.cases.signature import Dims
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
 from gradcheck.errors import UsageError
 from gradcheck.subject.calls import Parameter
@@ -22,7 +22,9 @@ def states_shapes(said: Said, forward: Sequence[Parameter]) -> bool:
     return said.signature is not None or first in said.shapes
 
 
-def signed_plans(said: Said, constructor: Sequence[Parameter], forward: Sequence[Parameter]) -> Iterator[Plan]:
+def signed_plans(
+    said: Said, constructor: Sequence[Parameter], forward: Sequence[Parameter], *, whole: bool = False
+) -> Iterator[Plan]:
     """Yield plans that keep the stated shapes, the likeliest first.
 
     Parameters
@@ -32,6 +34,9 @@ def signed_plans(said: Said, constructor: Sequence[Parameter], forward: Sequence
         Its arguments that are not given.
     forward : sequence of Parameter
         The inputs that are wanted.
+    whole : bool
+        Whether the first input is taken for whole numbers, though nothing says so: only where real ones do not run,
+        or a backward that forgets its gradient would be excused from it.
 
     Raises
     ------
@@ -48,6 +53,8 @@ def signed_plans(said: Said, constructor: Sequence[Parameter], forward: Sequence
 
     reading = readings(called, required, output_dim([p.name for p in constructor]))[0]
     first = next((name for name in called if not (is_target(name) or is_option(name))), called[0])
+    if whole:
+        said = replace(said, whole=said.whole | {first})
     layout = _layout(said, first, shapes[first])
     inputs = [_input_recipes(said, p, shapes.get(p.name), layout, reading, first=p.name == first) for p in forward]
     sizes = tuple(map(Size, said.names))
@@ -60,41 +67,6 @@ def signed_plans(said: Said, constructor: Sequence[Parameter], forward: Sequence
             built |= {name: fed[name] for name in shared}
             in_order: dict[str | int, Recipe] = {p.name: built[p.name] for p in constructor if p.name in built}
             yield Plan({**said.settings, **in_order}, fed, limits=said.smallest)
-
-
-def require_outputs(said: Said, bind: Bind, plan: Plan) -> None:
-    """Hold what was stated about the outputs against what forward gives.
-
-    Raises
-    ------
-    UsageError
-        If forward gives something else.
-    """
-    stated = said.signature.outputs if said.signature else said.outputs
-    for turn in (0, 1) if stated else ():
-        case = plan.trial(turn)
-        shapes = [y.shape for y in outputs_at(bind, plan, case) or ()]
-        sizes, pairs = dict(case.sizes), zip(stated, shapes, strict=False)
-        if len(shapes) == len(stated) and all(_agrees(dims, shape, sizes) for dims, shape in pairs):
-            continue
-        source = "the signature says" if said.signature else "the return annotation says"
-        where = " ".join(f"{name}={size}" for name, size in case.sizes)
-        raise UsageError(
-            f"{source} that forward gives {','.join(map(format_dims, stated))}, "
-            f"but it gives {','.join(map(str, shapes))} at {where}",
-            fix=f"if {plan.signature} is what you mean, write that; else forward is not what you mean",
-        )
-
-
-def _agrees(dims: Dims, shape: tuple[int, ...], sizes: dict[str, int]) -> bool:
-    """Whether a shape is the stated one; names that are met for the first time get the size that is found."""
-    if len(dims) != len(shape):
-        return False
-    for dim, size in zip(dims, shape, strict=True):
-        if isinstance(dim, str) and dim.isidentifier():
-            sizes.setdefault(dim, size)
-    known = [isinstance(dim, int) or sizes.keys() >= {*names_in([dim])} for dim in dims]
-    return all(size_of(d, sizes) == size for d, size, sure in zip(dims, shape, known, strict=True) if sure)
 
 
 def _by_name(
@@ -152,7 +124,7 @@ def _input_recipes(
     elif name in said.whole or is_index(name):
         candidates = [*indices, plain]
     else:
-        candidates = [plain, *alike, *(indices if dims else [])]
+        candidates = [plain, *alike]
     return _unique(said.recipe(name, recipe) for recipe in candidates)
 
 

@@ -14,6 +14,7 @@ from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import NOTHING_SAID, Said
 from gradcheck.cases.signature import Dims, name_shape, size_of
+from gradcheck.cases.stated import StatedOutputsError, require_stated
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
@@ -37,13 +38,13 @@ class Search:
     """Tries plans and remembers the likeliest that runs, and how the first one failed.
 
     ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
-    What was ``said`` of inputs is settled: nothing else is tried for them.
+    What was ``said`` of inputs is settled: nothing else is tried for them. ``apart``: see `require_stated`.
     """
 
     def __init__(self, bind: Bind, source: str, said: Said = NOTHING_SAID) -> None:
         self.bind, self.source, self.said = bind, source, said
         self.first: Plan | None = None
-        self.clean = self.believed = False
+        self.clean = self.believed = self.apart = False
         self.failure: tuple[Plan, Exception] | None = None
         self._error: Exception | None = None
         self._left = _BUDGET
@@ -97,9 +98,13 @@ class Search:
             returned, pullback = subject.vjp(point_of(subject.arguments))
             outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
             _require_usable(subject, outputs)
+            require_stated(self.said, plan, case, outputs, apart=self.apart)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
-            self.failure = self.failure or (plan, error)
+            if self.failure is None or (
+                isinstance(error, StatedOutputsError) and not isinstance(self.failure[1], StatedOutputsError)
+            ):
+                self.failure = plan, error
             if time.process_time() - started > _SLOW:
                 self._left = min(self._left, _FEW)
             return None

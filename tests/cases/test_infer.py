@@ -180,7 +180,7 @@ class TestNotAccepted:
         subject = unchecked(Contexts)
         assert "other shapes may be meant" in subject.reason
         assert subject.fix == (
-            'correct what is wrong in gradcheck.check(Contexts, signature="(n,i),(i,o)"), '
+            'correct what is wrong in gradcheck.check(Contexts, signature="(n,i),(n,i)"), '
             "or give a point that works: inputs=(contexts,)"
         )
 
