@@ -16,11 +16,12 @@ class StatedOutputsError(UsageError):
     """Forward gives other shapes than a signature or a return annotation states."""
 
 
-def require_stated(said: Said, plan: Plan, case: Case, outputs: Sequence[Array], *, apart: bool = False) -> None:
-    """Require that the outputs at a case have the stated shapes.
+def sizes_stated(
+    said: Said, plan: Plan, case: Case, outputs: Sequence[Array], *, apart: bool = False
+) -> Mapping[str, int]:
+    """Return the sizes of the dimensions that only the stated outputs have, at a case.
 
-    ``apart``: a dimension that only the outputs have is of another size than all others, as its own name says; in some
-    layers it is one of them after all.
+    ``apart``: they are of other sizes than all others, as their own names say; in some layers they are not after all.
 
     Raises
     ------
@@ -29,13 +30,13 @@ def require_stated(said: Said, plan: Plan, case: Case, outputs: Sequence[Array],
     """
     stated = said.signature.outputs if said.signature else said.outputs
     if not stated:
-        return
+        return {}
     sizes = {name: size for name, size in case.sizes if name not in plan.choices}
     shapes = [y.shape for y in outputs]
     if len(shapes) == len(stated) and all(
         _agrees(dims, shape, sizes, apart=apart) for dims, shape in zip(stated, shapes, strict=True)
     ):
-        return
+        return {name: size for name, size in sizes.items() if name not in plan.names}
     source = "the signature says" if said.signature else "the return annotation says"
     raise StatedOutputsError(
         f"{source} that forward gives {','.join(map(format_dims, stated))}, "

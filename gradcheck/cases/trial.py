@@ -14,7 +14,7 @@ from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import NOTHING_SAID, Said
 from gradcheck.cases.signature import Dims, name_shape, size_of
-from gradcheck.cases.stated import StatedOutputsError, require_stated
+from gradcheck.cases.stated import StatedOutputsError, sizes_stated
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
@@ -38,7 +38,7 @@ class Search:
     """Tries plans and remembers the likeliest that runs, and how the first one failed.
 
     ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
-    What was ``said`` of inputs is settled: nothing else is tried for them. ``apart``: see `require_stated`.
+    What was ``said`` of inputs is settled: nothing else is tried for them. ``apart``: see `sizes_stated`.
     """
 
     def __init__(self, bind: Bind, source: str, said: Said = NOTHING_SAID) -> None:
@@ -98,7 +98,7 @@ class Search:
             returned, pullback = subject.vjp(point_of(subject.arguments))
             outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
             _require_usable(subject, outputs)
-            require_stated(self.said, plan, case, outputs, apart=self.apart)
+            own = sizes_stated(self.said, plan, case, outputs, apart=self.apart)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
             if self.failure is None or (
@@ -112,6 +112,8 @@ class Search:
         again = outputs_at(self.bind, plan, other)
         if again is None or len(again) != len(outputs):
             return None  # it ran by chance: a table that happened to be long enough
+        if self.apart and {*own.items()} & {*sizes_stated(self.said, plan, other, again).items()}:
+            return None  # what has a name of its own in the outputs is always of one size
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
         if {*_excused(plan)}.difference(self.said.settled) and any(y.ndim > 1 for y in outputs):

@@ -21,6 +21,7 @@ _DIM = re.compile(rf"\d+|{_TERM}(?:\+{_TERM})*")
 _WORD = r"(?:[^\W\d]\w?|\d+)"  # short, so that "the input" is no shape
 _LISTED = re.compile(rf"\(.*\)|{_WORD}(?:\s+{_WORD})*")
 _WHOLE = re.compile(r"U?Int\d*|Integer")
+_REAL = re.compile(r"B?Float\w*|Num|Real|Inexact|Shaped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def _in_type(annotation: Any) -> tuple[Stated, ...]:
     if isinstance(dims := getattr(annotation, "dim_str", None), str):
         kinds = getattr(annotation, "dtypes", ())
         names = [str(kind) for kind in kinds] if isinstance(kinds, tuple | list) else []
-        return _one(_spaced(dims), whole=bool(names) and all("int" in name for name in names))
+        whole = bool(names) and all("int" in name for name in names)
+        return _one(_spaced(dims), whole=whole) if whole or not names or any("float" in name for name in names) else ()
     if get_origin(annotation) is Annotated:
         return next((_one(_listed(text)) for text in annotation.__metadata__ if isinstance(text, str)), ())
     if get_origin(annotation) is tuple:
@@ -117,7 +119,8 @@ def _in_tree(node: ast.expr) -> tuple[Stated, ...]:
         return ()
     if kind == "Annotated":
         return _one(_listed(texts[0]))
-    return _one(_spaced(texts[0]), whole=bool(_WHOLE.fullmatch(kind))) if len(parts) == 2 else ()
+    whole = bool(_WHOLE.fullmatch(kind))
+    return _one(_spaced(texts[0]), whole=whole) if whole or _REAL.fullmatch(kind) else ()
 
 
 def _one(dims: tuple[str | int, ...] | None, *, whole: bool = False) -> tuple[Stated, ...]:

@@ -142,11 +142,16 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
         if name not in likely and not name.startswith("_")
     ]
     torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
-    if likely.keys() - torch or (single and not torch and outline.may_inherit(file.tree)):
+    if likely.keys() - torch or (single and not torch and _may_hold_others(file)):
         found += _run(file, likely)
     else:
         found += [_unchecked(file, name, recognise.foreign(name, "torch")) for name in torch]
     return sorted(found, key=lambda layer: _order(layer.location))
+
+
+def _may_hold_others(file: File) -> bool:
+    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
+    return outline.may_inherit(file.tree) or recognise.knows_others()
 
 
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:

@@ -7,7 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import outline, source
-from gradcheck.subject.conventions import others_claim
+from gradcheck.subject.conventions import knows_others, others_claim
+
+__all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
 
 # What has gradients of its own kind: found, but not checked yet.
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle", "mindspore")

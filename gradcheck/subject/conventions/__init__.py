@@ -111,6 +111,11 @@ def claims_of(convention: Convention) -> str:
     return words.removesuffix(".").removeprefix("Whether ")
 
 
+def knows_others() -> bool:
+    """Whether a convention of a third party is installed."""
+    return bool(_others())
+
+
 def others_claim(obj: object) -> bool:
     """Whether a convention of a third party claims an object."""
     return any(convention.claims(obj) for convention in _others())
