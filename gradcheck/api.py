@@ -61,9 +61,9 @@ def check(
         What forward is called with. Checked exactly at this point. Float32 arrays are promoted to float64 where the
         layer lets them be. Integers and booleans have no gradient.
     settings : dict or tuple, optional
-        Keyword or positional arguments of the constructor. Beside a signature, text that names one of its dimensions
-        is the size of that dimension, ``"1|2"`` one of these numbers in each case, ``"(i,o)"`` an array of that shape,
-        and ``("c", "h")`` a tuple of sizes.
+        Keyword or positional arguments of the constructor. Where no point is given, text that names a dimension (of the
+        signature, or a small letter) is its size, ``"1|2"`` one of these numbers in each case, ``"(i,o)"`` an array of
+        that shape, and ``("c", "h")`` a tuple of sizes.
     cases : iterable of (settings, inputs), optional
         Several points instead of one.
     signature : str, optional

@@ -34,8 +34,9 @@ class Hints:
     signature : str or None
         Shapes in gufunc notation: those of forward's arrays, then those of the constructor's.
     settings : mapping, sequence or None
-        Arguments of the constructor. Text that names a dimension is its size, ``"1|2"`` is one of these numbers in each
-        case, ``"(i,o)"`` an array of that shape, ``["c", "h"]`` a tuple of sizes; all else is handed over as it is.
+        Arguments of the constructor. Text that names a dimension (of the signature, or a small letter) is its size,
+        ``"1|2"`` is one of these numbers in each case, ``"(i,o)"`` an array of that shape, ``["c", "h"]`` a tuple of
+        sizes; all else is handed over as it is.
     domains : mapping of str to object
         Per input of forward a word (`DOMAINS`, or ``"below v"`` for whole numbers from 0), or the value itself.
     constants : tuple of str or None

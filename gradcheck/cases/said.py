@@ -15,6 +15,8 @@ from gradcheck.hints import Hints, is_plain, limit_of
 from gradcheck.subject.annotations import Annotations
 
 _OUT_OF = re.compile(r"\d+(\|\d+)+")
+_TIED = re.compile(r"(?:\d+\*)?[^\W\d]\w*(?:\+(?:\d+\*)?[^\W\d]\w*)*")
+_LETTER = re.compile("[a-z]")
 TABLE = "v"  # the size of a table that indices point into, where no name was given to it
 
 
@@ -99,7 +101,9 @@ def said_of(hints: Hints, stated: Annotations, layer: str = "layer") -> Said:
 
 
 def setting_recipe(key: str | int, value: object, names: Collection[str]) -> Recipe:
-    """Return the recipe of a setting: text and tuples that speak of named dimensions are sizes or shapes.
+    """Return the recipe of a setting: text and tuples that speak of dimensions are sizes or shapes.
+
+    A dimension is one of the ``names``, or a small letter: text of one letter is hardly ever meant as such.
 
     Examples
     --------
@@ -139,7 +143,7 @@ def hints_of(plan: Plan, convention: str | None = None) -> Hints:
     )
     known = said_of(replace(hints, settings=None), Annotations()).names
     sizes = {name: plan.limit(name) for name in plan.names if name not in plan.choices}
-    return replace(hints, smallest={name: n for name, n in sizes.items() if n > 1 or name not in known})
+    return replace(hints, smallest={name: n for name, n in sizes.items() if n > 1 or not _names_dims([name], known)})
 
 
 def _written(recipe: Recipe) -> Any:
@@ -164,9 +168,11 @@ def _domain(name: str, recipe: Recipe) -> Any:
 
 
 def _names_dims(words: Collection[str], names: Collection[str]) -> bool:
-    """Whether each word is a named dimension, or tied to some: ``h``, ``4*h``, ``i+h``."""
-    term = re.compile(r"(?:\d+\*)?([^\W\d]\w*)(\+(?:\d+\*)?[^\W\d]\w*)*")
-    return all(term.fullmatch(word) and {*names_in([word])} <= {*names} for word in words)
+    """Whether each word is a dimension, or tied to some: ``h``, ``4*h``, ``i+h``."""
+    return all(
+        _TIED.fullmatch(word) and all(name in names or _LETTER.fullmatch(name) for name in names_in([word]))
+        for word in words
+    )
 
 
 def _dim(word: str) -> str | int:
