@@ -388,7 +388,7 @@ class TestArguments:
         [
             ({"convention": "layer objct"}, "convention: there is no convention 'layer objct'; .*mean layer object"),
             ({"convention": "function pair"}, "the class Masked is not in the convention 'function pair'"),
-            ({"domains": {"x": "posit"}}, "domains says that x is 'posit', which is no domain; .*did you mean positive"),
+            ({"domains": {"x": "posit"}}, "domains says that x is 'posit', which is no domain; .*you mean positive"),
             ({"domains": ["x"]}, "domains is .* expected a domain for each input"),
             ({"constants": "keep"}, "constants is 'keep', expected a list of inputs"),
             ({"constants": ["kept"]}, "constants speaks of 'kept', .*did you mean keep"),
@@ -455,6 +455,24 @@ class Misgiven(Scaled):
 class Told(Scaled):
     def forward(self, x: Annotated[np.ndarray, "the input"]) -> Annotated[np.ndarray, "what comes out"]:
         return super().forward(x)
+
+
+class Squares:
+    """A loss whose target has a name that says nothing."""
+
+    def forward(self, x, z):
+        self.d = x - z
+        return np.sum(self.d**2)
+
+    def backward(self, dout=1.0):
+        return 2.0 * dout * self.d
+
+
+def test_what_no_name_calls_a_target_is_one_only_of_a_loss():
+    (subject,) = gradcheck.check(Squares, signature="(n,i),(n,i)->()", profile="quick")
+    assert subject.verdict == "pass"
+    (subject,) = gradcheck.check(Masked, signature="(n),(n)->(n)", profile="quick")
+    assert subject.verdict == "fail"
 
 
 class TestAnnotations:
