@@ -22,6 +22,7 @@ from gradcheck.subject import outline, recognise, source
 from gradcheck.subject.absent import base_of
 from gradcheck.subject.files import File, Loaded, Obstacle, read
 from gradcheck.subject.frameworks import is_installed, not_installed
+from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
 
 
@@ -50,6 +51,14 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a configuration may call it: its target, its name and, in a module, ``pkg.mod.Name``."""
+        thing = self.obj[0] if isinstance(self.obj, tuple) and self.obj else self.obj
+        module = getattr(thing, "__module__", None)
+        dotted = isinstance(module, str) and module != "__main__" and not module.startswith(MADE_UP)
+        return (self.target, self.name, *((f"{module}.{self.name}",) if dotted else ()))
 
 
 def discover(target: str) -> list[Found]:
@@ -136,11 +145,16 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
     ]
     torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
     torch = [] if is_installed("torch") else torch
-    if likely.keys() - torch or (single and not torch and outline.may_inherit(file.tree)):
+    if likely.keys() - torch or (single and not torch and _may_hold_others(file)):
         found += _run(file, likely)
     else:
         found += [_unchecked(file, name, not_installed(name, "torch")) for name in torch]
     return sorted(found, key=lambda layer: _order(layer.location))
+
+
+def _may_hold_others(file: File) -> bool:
+    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
+    return outline.may_inherit(file.tree) or recognise.knows_others()
 
 
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:

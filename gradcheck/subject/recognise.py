@@ -8,8 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import outline, source
+from gradcheck.subject.conventions import knows_others, others_claim
 from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
+
+__all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
 
 _FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
@@ -30,7 +33,7 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     for name, obj in names.items():
         if any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_custom_vjp(obj) or is_primitive(obj):
+        if is_custom_vjp(obj) or is_primitive(obj) or others_claim(obj):
             found[name] = obj
         elif not isinstance(obj, type):
             continue
@@ -86,6 +89,8 @@ def foreign(name: str, framework: str) -> tuple[str, str]:
 
 def why_not(name: str, obj: object) -> tuple[str, str] | None:
     """Say why an object that the user has named cannot be checked; None if it can be tried."""
+    if others_claim(obj):
+        return None
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
