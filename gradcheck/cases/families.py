@@ -8,7 +8,7 @@ arguments that are no arrays have a module of their own, `gradcheck.cases.settin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gradcheck.cases.layouts import Layout
@@ -34,6 +34,7 @@ class Reading:
 def readings(inputs: Collection[str], settings: Collection[str], out: str = "") -> tuple[Reading, ...]:
     """Return the readings of a layer's argument names, the likeliest first."""
     weights = any(_WEIGHT.match(name) for name in (*inputs, *settings))
+    out = out or ("o" if any(map(_WEIGHT.match, inputs)) else "")  # loss(W, x, t)
     attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
     alone = Reading(letters=attention or (not weights and bool({"a", "c", "y"} & {*inputs})), out=out)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
@@ -51,11 +52,26 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         (is_train_flag(name), lambda: (Fixed(True),)),
         (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
+        (_NUMBER.match(name), lambda: (Fixed(0.3), Fixed(2))),
         (is_index(name), lambda: _indices(layout)),
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
         (array, lambda: array),
     )
     return next((recipes() for matches, recipes in match_of if matches), _operands(name, layout, reading))
+
+
+def first_input(names: Sequence[str]) -> int:
+    """Return the position of the input whose layouts are tried: not a target, and the data where weights come first.
+
+    Examples
+    --------
+    >>> first_input(["y_true", "y_pred"]), first_input(["W", "X", "y"]), first_input(["w", "b"])
+    (1, 1, 0)
+    """
+    found = next((k for k, name in enumerate(names) if not is_target(name)), 0)
+    if names and _WEIGHT.match(names[found]):
+        return next((k for k, name in enumerate(names) if _DATA.match(name)), found)
+    return found
 
 
 def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
@@ -132,6 +148,8 @@ _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|std|offset")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
 _AXIS = _named("axis|dim")
+_NUMBER = _named("reg(ulari[sz]ation)?(_?(strength|lambda|param))?|lam|lambd|lambda_?|l[12](_reg)?|weight_decay|slope")
+_DATA = _named("x|xs|x_?(train|batch|data)|data|features|inputs?")
 _KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values?")
 
 # The dicts of options of the cs231n course: bn_param, conv_param, pool_param, dropout_param.

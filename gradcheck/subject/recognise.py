@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from types import ModuleType
 from typing import Any
 
-from gradcheck.subject import outline, source
+from gradcheck.subject import functions, outline, source
+from gradcheck.subject.conventions import closures
 
 # What has gradients of its own kind: found, but not checked yet.
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle", "mindspore")
@@ -14,8 +16,8 @@ _FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle
 _BY_HAND = "gradcheck.check((f, vjp), inputs=...)"
 
 
-def in_module(module: ModuleType) -> dict[str, Any]:
-    """Return the layers that a module itself defines, by name: classes, and pairs of functions as tuples.
+def in_module(module: ModuleType, tree: ast.Module) -> dict[str, Any]:
+    """Return the layers that a module itself defines, by name: classes, and functions, of which pairs are tuples.
 
     Those that are found but cannot be checked are among them; `obstacle` tells them apart.
     """
@@ -28,11 +30,13 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     for name, obj in names.items():
         if not isinstance(obj, type) or any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_layer(obj) or (not is_base(obj) and obstacle(obj)):
+        if is_layer(obj) or closures.method_of(obj) or (not is_base(obj) and obstacle(obj)):
             found[name] = obj
-    functions = {name: obj for name, obj in names.items() if callable(obj) and not isinstance(obj, type)}
-    couples = {stem: (functions[f], functions[b]) for stem, (f, b) in outline.pairs(functions).items()}
-    return found | {stem: couple for stem, couple in couples.items() if stem not in found}
+    for name, parts in functions.layers(tree).items():
+        made = tuple(names.get(part) for part in parts)
+        if name not in found and all(callable(part) and not isinstance(part, type) for part in made):
+            found[name] = functions.layer_of(parts, made)
+    return found
 
 
 def is_layer(cls: type) -> bool:
@@ -48,13 +52,35 @@ def is_base(cls: type) -> bool:
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
-def obstacle(cls: type) -> tuple[str, str] | None:
-    """Say why a class that looks like a layer cannot be checked, and what to do about it; None for all others."""
+def obstacle(obj: object) -> tuple[str, str] | None:
+    """Say why what looks like a layer cannot be checked, and what to do about it; None for all others."""
+    return _of_class(obj) if isinstance(obj, type) else _of_functions(obj)
+
+
+def _of_functions(obj: object) -> tuple[str, str] | None:
+    """Say that functions take their arrays in a dictionary: a whole network, whose shapes nobody can guess."""
+    for part in obj if isinstance(obj, tuple) else (obj,):
+        node = source.definition(part)
+        table = functions.table_in(node) if node is not None else None
+        if node is not None and table:
+            names = ", ".join(functions.arguments(node))
+            called = f"{getattr(part, '__name__', 'it')}({names})"
+            return (
+                f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
+                "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
+                "inputs=(x, W, b))",
+            )
+    return None
+
+
+def _of_class(cls: type) -> tuple[str, str] | None:
     name = cls.__name__
     framework = _framework(cls)
     if framework is not None and (_has(cls, "forward") or _has(cls, "backward")):
         return foreign(name, framework)
     backwards = [method for method in outline.BACKWARDS if _has(cls, method)]
+    if closures.method_of(cls) is not None:
+        return None
     if not backwards or (_has(cls, "forward") and _has(cls, "backward")):
         return None
     forwards = [method for method in outline.FORWARDS if _has(cls, method)]
@@ -91,7 +117,7 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
             f"{name} is {_article(cls.__name__)}, not a layer",
             "name a class with forward and backward, or a pair of functions NAME_forward and NAME_backward",
         )
-    if is_layer(obj):
+    if is_layer(obj) or closures.method_of(obj) is not None:
         return None
     if is_base(obj):
         return (

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from gradcheck.errors import UsageError
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import objects, pairs
+from gradcheck.subject.conventions import closures, derivatives, objectives, objects, pairs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Subject
 
@@ -77,12 +77,13 @@ def convention_of(obj: object, settings: Mapping[str | int, Any]) -> Convention:
 # Modules satisfy the protocol; mypy does not check modules against protocols with positional-only parameters.
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
+_FUNCTIONS = (cast(Convention, derivatives), cast(Convention, objectives), cast(Convention, closures), _PAIRS)
 
 
 @cache
 def _known() -> tuple[Convention, ...]:
     others = tuple(cast(Convention, point.load()) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name))
-    return (*others, _OBJECTS, _PAIRS)
+    return (*others, _OBJECTS, *_FUNCTIONS)
 
 
 def _is_factory(obj: Any, settings: Mapping[str | int, Any]) -> bool:
