@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 # Pairs with a cache.
 
 
