@@ -149,7 +149,7 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
         yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
     for name in {**layers, **dict.fromkeys(likely)}:
         obj = layers.get(name)
-        obstacle = _trouble(file, loaded, name) or recognise.obstacle(obj)
+        obstacle = _trouble(file, loaded, name) or recognise.obstacle(obj, file.tree)
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:

@@ -111,6 +111,20 @@ def table_in(node: Function) -> str | None:
     return None
 
 
+def lost_import(function: object, tree: ast.Module) -> str | None:
+    """Return a name that a function uses and its file imports, but that is not there: its import failed."""
+    code = getattr(function, "__code__", None)
+    there = getattr(function, "__globals__", {})
+    imported = {
+        alias.asname or alias.name.partition(".")[0]
+        for node in statements(tree.body)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    names = code.co_names if code is not None else ()
+    return next((name for name in names if name in imported and name not in there), None)
+
+
 def arguments(node: Function, *, required: bool = False) -> list[str]:
     """Return the names of a function's parameters, ``*args`` left out.
 

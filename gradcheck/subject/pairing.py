@@ -140,6 +140,8 @@ def _halves(names: Iterable[str], directions: Collection[str]) -> Iterator[_Half
         end = k + 2 if k + 1 < len(words) and words[k + 1] in _RIDERS else k + 1
         if words[k] == "back" and end == k + 1:
             continue  # feed_back, back_to_front
+        if k == 0 and end == 2 and words[1].startswith("propagat"):
+            continue  # forward_propagation_with_dropout: a whole network
         rest = words[:k] + words[end:]
         left, right = name[: found[k].start()].rstrip("_"), name[found[end - 1].end() :].lstrip("_")
         if rest:

@@ -52,19 +52,24 @@ def is_base(cls: type) -> bool:
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
-def obstacle(obj: object) -> tuple[str, str] | None:
+def obstacle(obj: object, tree: ast.Module | None = None) -> tuple[str, str] | None:
     """Say why what looks like a layer cannot be checked, and what to do about it; None for all others."""
-    return _of_class(obj) if isinstance(obj, type) else _of_functions(obj)
+    return _of_class(obj) if isinstance(obj, type) else _of_functions(obj, tree)
 
 
-def _of_functions(obj: object) -> tuple[str, str] | None:
-    """Say that functions take their arrays in a dictionary: a whole network, whose shapes nobody can guess."""
+def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | None:
+    """Say that functions need what could not be imported, or a dictionary of arrays whose shapes nobody can guess."""
     for part in obj if isinstance(obj, tuple) else (obj,):
         node = source.definition(part)
+        lost = functions.lost_import(part, tree) if tree is not None else None
+        if lost:
+            return (
+                f"{getattr(part, '__name__', 'it')} needs {lost}, which could not be imported",
+                f"build or install what {lost} is imported from",
+            )
         table = functions.table_in(node) if node is not None else None
         if node is not None and table:
-            names = ", ".join(functions.arguments(node))
-            called = f"{getattr(part, '__name__', 'it')}({names})"
+            called = f"{getattr(part, '__name__', 'it')}({', '.join(functions.arguments(node))})"
             return (
                 f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
                 "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
