@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcheck.subject import functions, outline, source
 from gradcheck.subject.conventions import closures, knows_others, others_claim
+from gradcheck.subject.conventions.tensors import is_tensor
 from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
@@ -103,6 +104,11 @@ def _of_class(cls: type) -> tuple[str, str] | None:
     backward = next((method for method in BACKWARDS if has(cls, method)), None)
     if backward is None or halves_of(cls) is not None:
         return None
+    if is_tensor(cls):
+        return (
+            f"{name} is the tensor of an engine: what is computed with it can be checked",
+            f"name a function of such tensors: gradcheck.check(gradcheck.through(f, {name}), inputs=(x,))",
+        )
     return (
         f"{name} has {backward} but no forward: there is nothing to differentiate",
         f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",

@@ -17,7 +17,7 @@ from gradcheck.errors import UsageError
 from gradcheck.hints import did_you_mean
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import closures, ctx, derivatives, objectives, objects, pairs
+from gradcheck.subject.conventions import closures, ctx, derivatives, nodes, objectives, objects, pairs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.frameworks import framework_of, is_checked
 from gradcheck.subject.protocol import Subject
@@ -147,12 +147,13 @@ def _plain(name: str) -> str:
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
 _CTX = cast(Convention, ctx)
+_NODES = cast(Convention, nodes)
 _FUNCTIONS = (cast(Convention, derivatives), cast(Convention, objectives), cast(Convention, closures), _PAIRS)
 
 
 def known_conventions() -> tuple[Convention, ...]:
     """Return all conventions, in the order in which they are asked."""
-    return (*_others(), _CTX, _OBJECTS, *_FUNCTIONS)
+    return (*_others(), _CTX, _NODES, _OBJECTS, *_FUNCTIONS)
 
 
 def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Convention, ...]:
