@@ -134,7 +134,7 @@ def jax_function(forward, backward, inputs):
     jax = pytest.importorskip("jax")
     if backward is masked_in_place:
         pytest.skip("JAX's arrays cannot be written into")
-    function = jax.custom_vjp(lambda *xs: forward(*xs))
+    function = jax.custom_vjp(forward)
     function.defvjp(lambda *xs: (forward(*xs), xs), lambda xs, dout: backward(dout, *xs))
     return function, {"inputs": inputs}
 
