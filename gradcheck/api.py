@@ -21,6 +21,7 @@ from gradcheck.records import Report
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
 from gradcheck.subject.discover import Found, discover, nothing_found, of_object
+from gradcheck.subject.load import isolated
 
 Codes = str | Iterable[str] | None
 
@@ -158,12 +159,13 @@ def check_targets(
     )  # fmt: skip
     request = Request(signature=signature, seed=seed, case=case, profile=profile, selection=selection)
     found: list[Found] = []
-    for target in targets:
-        layers = discover(target)
-        if not layers:
-            raise nothing_found(target)
-        found += layers
-    return Report(seed, tuple(examine(layer, request) for layer in found), __version__)
+    with isolated():
+        for target in targets:
+            layers = discover(target)
+            if not layers:
+                raise nothing_found(target)
+            found += layers
+        return Report(seed, tuple(examine(layer, request) for layer in found), __version__)
 
 
 def _selection(config: str | Path | None, where: Where | None = None, **given: Codes) -> Selection:

@@ -14,7 +14,9 @@ from gradcheck.evidence.record import Evidence
 from gradcheck.records import Case, Finding, Level, SubjectReport
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
+from gradcheck.subject.absent import UnavailableError
 from gradcheck.subject.discover import Found
+from gradcheck.subject.load import imports_of
 from gradcheck.subject.world import quiet_world
 from gradcheck.tally import Tally, name_conventions
 
@@ -52,7 +54,7 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
         return replace(blank, reason=found.reason, fix=found.fix)
     if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
         return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
-    with quiet_world():
+    with quiet_world(), imports_of(found.obj):
         try:
             points = Points.of(
                 found.name, found.obj,
@@ -62,8 +64,8 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
             tally = sweep(points, found, request)
             if not request.case:  # a case that is repeated is shown as it is
                 tally.shrink()
-        except UsageError as error:
-            if strict and not isinstance(error, UncheckedError):
+        except (UsageError, UnavailableError) as error:
+            if strict and not isinstance(error, UncheckedError | UnavailableError):
                 raise
             return replace(blank, reason=error.message, fix=error.fix)
         except Exception as error:

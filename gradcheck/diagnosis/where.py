@@ -10,6 +10,7 @@ from gradcheck.diagnosis.watch import first_write
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Location
 from gradcheck.subject.blame import blame
+from gradcheck.subject.halves import halves_of
 from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import bare, code_of, definition, location, location_of
@@ -19,7 +20,7 @@ _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them 
 
 def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     """Return the line that a finding comes from, as exactly as it can be known."""
-    backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", getattr(obj, "bwd", obj))
+    backward = obj[1] if isinstance(obj, tuple) else _second(obj)
     if finding.rule in _ANYWHERE:
         return None
     if finding.rule in {"GC602", "GC603"} and evidence.raised is not None:
@@ -28,6 +29,12 @@ def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
         return _writer(finding, evidence) or location_of(backward)
     made = _maker(backward, finding.argument, [a.name for a in evidence.owed if a.kind == "input"])
     return made or location_of(backward)
+
+
+def _second(obj: Any) -> Any:
+    """Return the second half of a layer: a method under whatever name, or the rule of a `jax.custom_vjp`."""
+    halves = halves_of(obj)
+    return getattr(obj, "bwd", obj) if halves is None else getattr(obj, halves.backward)
 
 
 def _writer(finding: Finding, evidence: Evidence) -> Location | None:

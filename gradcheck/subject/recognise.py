@@ -9,6 +9,7 @@ from typing import Any
 
 from gradcheck.subject import outline, source
 from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
+from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
 _FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
@@ -41,19 +42,20 @@ def in_module(module: ModuleType) -> dict[str, Any]:
 
 
 def is_layer(cls: type) -> bool:
-    """Whether the class has a forward and a backward that are really written."""
+    """Whether the class has a forward and a backward, under whatever names, that are really written."""
     if derives_from(cls, _MODULE):
         by_hand = _writes(cls, "backward") or re.search(r"\.apply\b", source.text_of(cls))
         return _writes(cls, "forward") and bool(by_hand)
     own = framework_of(cls) is None or (derives_from(cls, _FUNCTION) and _writes(cls, "forward"))
-    return own and _has(cls, "forward") and _has(cls, "backward") and not is_base(cls)
+    return own and halves_of(cls) is not None and not is_base(cls)
 
 
 def is_base(cls: type) -> bool:
     """Whether the class leaves its forward or backward to those that derive from it."""
     if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
         return True
-    nodes = [source.definition(getattr(cls, name)) for name in ("forward", "backward") if _has(cls, name)]
+    halves = halves_of(cls) or PLAIN
+    nodes = [source.definition(getattr(cls, name)) for name in (halves.forward, halves.backward) if has(cls, name)]
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
@@ -63,22 +65,14 @@ def obstacle(cls: type) -> tuple[str, str] | None:
     framework = framework_of(cls)
     if framework is not None:
         is_checked = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
-        is_like_one = not is_checked and (_has(cls, "forward") or _has(cls, "backward"))
+        is_like_one = not is_checked and (has(cls, "forward") or has(cls, "backward"))
         return foreign(name, framework) if is_like_one else None
-    backwards = [method for method in outline.BACKWARDS if _has(cls, method)]
-    if not backwards or (_has(cls, "forward") and _has(cls, "backward")):
+    backward = next((method for method in BACKWARDS if has(cls, method)), None)
+    if backward is None or halves_of(cls) is not None:
         return None
-    forwards = [method for method in outline.FORWARDS if _has(cls, method)]
-    if not forwards:
-        return (
-            f"{name} has {backwards[0]} but no forward: there is nothing to differentiate",
-            f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
-        )
-    aliases = [f"forward = {forwards[0]}"] if forwards[0] != "forward" else []
-    aliases += [f"backward = {backwards[0]}"] if backwards[0] != "backward" else []
     return (
-        f"{name} has {forwards[0]} and {backwards[0]}, where forward and backward were expected",
-        f"write `{'; '.join(aliases)}` in the class, or check it by hand: {_BY_HAND}",
+        f"{name} has {backward} but no forward: there is nothing to differentiate",
+        f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
     )
 
 
@@ -95,7 +89,7 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
-        if isinstance(obj, tuple) or callable(obj) or (_has(cls, "forward") and _has(cls, "backward")):
+        if isinstance(obj, tuple) or callable(obj) or halves_of(obj) is not None:
             return None
         return (
             f"{name} is {_article(cls.__name__)}, not a layer",
@@ -108,17 +102,11 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
             f"{name} is a base class: its forward or backward is not written",
             "name a class that derives from it and writes both",
         )
-    missing = " and ".join(method for method in ("forward", "backward") if not _has(obj, method))
+    missing = " and ".join(method for method in ("forward", "backward") if not has(obj, method))
     return obstacle(obj) or (
         f"{name} has no {missing}: it is not a layer",
         f"name a class with forward and backward, or check two functions by hand: {_BY_HAND}",
     )
-
-
-def _has(cls: type, method: str) -> bool:
-    if method == "__call__":  # every class has the one of its metaclass
-        return any("__call__" in vars(base) for base in cls.__mro__)
-    return callable(getattr(cls, method, None))
 
 
 def _home(obj: Any) -> str | None:
