@@ -37,13 +37,12 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definitio
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            if _is_layer_like(node) or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
+            if _is_layer_like(node) or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
                 classes[node.name] = node
     concrete: dict[str, Definition] = {name: node for name, node in classes.items() if not is_abstract(node)}
     functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
     couples: dict[str, Definition] = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
-    decorators = {name for package, name in _DECORATORS.items() if _imports(tree, package)}
-    decorated = {name: node for name, node in functions.items() if _decorators(node) & decorators}
+    decorated = {name: node for name, node in functions.items() if framework_of(node, tree)}
     return {name: node for name, node in (concrete | couples | decorated).items() if not name.startswith("_")}
 
 
@@ -121,11 +120,20 @@ def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return all(_says_nothing(node) for node in function.body)
 
 
-def is_torch(node: Definition, tree: ast.Module) -> bool:
-    """Whether a definition is a ``torch.autograd.Function``, or a ``torch.nn.Module`` with a part written by hand."""
-    bases = _bases(node) if isinstance(node, ast.ClassDef) else set()
+def framework_of(node: Definition, tree: ast.Module) -> str | None:
+    """Return the framework that a layer is written for, None for NumPy.
+
+    Those are a ``torch.autograd.Function``, a ``torch.nn.Module`` with a part written by hand, and a function with one
+    of `_DECORATORS`.
+    """
+    if not isinstance(node, ast.ClassDef):
+        words = _decorators(node)
+        return next(
+            (package for package, word in _DECORATORS.items() if word in words and _imports(tree, package)), None
+        )
+    bases = _bases(node)
     by_hand = "Function" in bases or ("Module" in bases and _is_by_hand(node))
-    return by_hand and _imports(tree, "torch")
+    return "torch" if by_hand and _imports(tree, "torch") else None
 
 
 def _is_by_hand(node: ast.AST) -> bool:

@@ -8,7 +8,16 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import outline, source
-from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
+from gradcheck.subject.frameworks import (
+    derives_from,
+    framework_of,
+    is_checked,
+    is_custom_vjp,
+    is_frameworks_own,
+    is_installed,
+    is_primitive,
+    not_installed,
+)
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
 _FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
@@ -63,9 +72,11 @@ def obstacle(cls: type) -> tuple[str, str] | None:
     """Say why a class that looks like a layer cannot be checked, and what to do about it; None for all others."""
     name = cls.__name__
     framework = framework_of(cls)
+    if framework is not None and is_checked(framework) and not is_installed(framework):
+        return not_installed(name, framework)
     if framework is not None:
-        is_checked = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
-        is_like_one = not is_checked and (has(cls, "forward") or has(cls, "backward"))
+        is_of_torch = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
+        is_like_one = not is_of_torch and (has(cls, "forward") or has(cls, "backward"))
         return foreign(name, framework) if is_like_one else None
     backward = next((method for method in BACKWARDS if has(cls, method)), None)
     if backward is None or halves_of(cls) is not None:

@@ -150,9 +150,22 @@ def test_torch_layers_are_listed_where_there_is_no_torch(write, without_framewor
 @pytest.mark.parametrize(("framework", "function"), [("jax", "custom_vjp"), ("autograd", "primitive")])
 def test_what_needs_another_framework_says_how_to_get_it(write, without_frameworks, framework, function):
     write(a=f"from {framework} import {function}\n\n@{function}\ndef f(x):\n    return x\n")
-    found = only(discover("a.py"))
-    assert (found.name, found.obj) == ("f", None)
-    assert found.fix == f"pip install 'gradcheck[{framework}]', or run gradcheck where {framework} is installed"
+    for target in ("a.py", "a.py::f"):
+        found = only(discover(target))
+        assert (found.name, found.obj) == ("f", None)
+        assert found.reason == f"f needs {framework}, which is not installed"
+        assert found.fix == f"pip install 'gradcheck[{framework}]'"
+
+
+def test_what_needs_no_framework_is_found_beside_what_does(write, without_frameworks):
+    write(
+        a="import torch, jax\n" + LAYER.format("Plain") + "class F(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x): return x\n    @staticmethod\n    def backward(ctx, g): return g\n"
+    )
+    assert [(layer.name, layer.reason) for layer in discover("a.py")] == [
+        ("Plain", None),
+        ("F", "F needs torch, which is not installed"),
+    ]
 
 
 def test_layers_of_frameworks_that_are_not_checked_say_so(write):

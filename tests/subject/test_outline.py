@@ -56,9 +56,9 @@ def test_torch_layers_are_told_by_their_text():
         "class NothingByHand(nn.Module):\n    def forward(self, x): return x\n"
     )
     assert list(outline.layers(tree)) == ["F", "Net"]
-    assert all(outline.is_torch(node, tree) for node in outline.layers(tree).values())
+    assert {outline.framework_of(node, tree) for node in outline.layers(tree).values()} == {"torch"}
     own = ast.parse("from mine import Module\nclass Net(Module):\n    def backward(self, x): return x")
-    assert not outline.is_torch(outline.layers(own)["Net"], own)
+    assert outline.framework_of(outline.layers(own)["Net"], own) is None
 
 
 @pytest.mark.parametrize(
