@@ -134,8 +134,8 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
         for name, (location, obstacle) in file.lost.items()
         if name not in likely and not name.startswith("_")
     ]
-    without = {name: obstacle for name, node in likely.items() if (obstacle := _without_framework(file, name, node))}
-    found += [_unchecked(file, name, obstacle) for name, obstacle in without.items()]
+    without = {name: told for name, node in likely.items() if (told := _without_framework(file, name, node))}
+    found += [_unchecked(file, name, told) for name, told in without.items()]
     likely = {name: node for name, node in likely.items() if name not in without}
     if likely or (single and not without and outline.may_inherit(file.tree)):
         found += (layer for layer in _run(file, likely) if layer.name not in without)
@@ -189,9 +189,9 @@ def _one(file: File, name: str) -> Found | None:
     if name in file.lost and top not in _names(file):
         location, lost = file.lost[name]
         return _unchecked(file, name, lost, location)
-    without = _without_framework(file, name, outline.layers(file.tree).get(name))
-    if without:
-        return _unchecked(file, name, without)
+    told = _without_framework(file, name, outline.layers(file.tree).get(name))
+    if told:
+        return _unchecked(file, name, told)
     loaded = file.run({top, *_couple(name, _names(file)), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
