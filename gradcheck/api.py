@@ -25,6 +25,7 @@ from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
 from gradcheck.subject.conventions import convention_named
 from gradcheck.subject.discover import Found, discover, nothing_found, of_object
+from gradcheck.subject.load import isolated
 
 Codes = str | Iterable[str] | None
 
@@ -192,7 +193,8 @@ def check_targets(
         signature=signature, seed=seed, case=case, profile=profile, selection=selection,
         hints=Hints(convention=convention), file=_file_hints(config),
     )  # fmt: skip
-    return Report(seed, tuple(examine(layer, request) for layer in _discovered(targets)), __version__)
+    with isolated():
+        return Report(seed, tuple(examine(layer, request) for layer in _discovered(targets)), __version__)
 
 
 def infer_targets(
@@ -212,7 +214,8 @@ def infer_targets(
     """
     _known_convention(convention, "--convention")
     request = Request(hints=Hints(convention=convention), file=_file_hints(config))
-    return tuple(inferred(layer, request) for layer in _discovered(targets))
+    with isolated():
+        return tuple(inferred(layer, request) for layer in _discovered(targets))
 
 
 def _discovered(targets: Iterable[str]) -> list[Found]:

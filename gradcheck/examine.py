@@ -16,7 +16,9 @@ from gradcheck.hints import NO_HINTS, Hints
 from gradcheck.records import Case, Finding, Level, SubjectReport
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
+from gradcheck.subject.absent import UnavailableError
 from gradcheck.subject.discover import Found
+from gradcheck.subject.load import imports_of
 from gradcheck.subject.world import quiet_world
 from gradcheck.tally import Tally, name_conventions
 
@@ -66,15 +68,15 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     left_out = _left_out(found, request, blank)
     if left_out is not None:
         return left_out
-    with quiet_world():
+    with quiet_world(), imports_of(found.obj):
         try:
             points = request.points_of(found)
             blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
             tally = sweep(points, found, request)
             if not request.case:  # a case that is repeated is shown as it is
                 tally.shrink()
-        except UsageError as error:
-            if strict and not isinstance(error, UncheckedError):
+        except (UsageError, UnavailableError) as error:
+            if strict and not isinstance(error, UncheckedError | UnavailableError):
                 raise
             return replace(blank, reason=error.message, fix=error.fix)
         except Exception as error:

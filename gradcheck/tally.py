@@ -47,6 +47,7 @@ class Tally:
     undecided: dict[str, str] = field(default_factory=dict)
     findings: dict[Key, tuple[Finding, Case, Evidence]] = field(default_factory=dict)
     skipped: str = ""
+    convention: str = ""
     hangs: bool = False
 
     @property
@@ -61,6 +62,7 @@ class Tally:
         if evidence is None:
             return
         self.cases += 1
+        self.convention = self.convention or evidence.subject.convention
         self.rules |= {code for code in tried(evidence) if self.level_of(code, CATALOGUE[code].level) != "off"}
         for finding in self._found(evidence):
             same_as = _SAME_AS.get(finding.rule, "")
@@ -120,6 +122,7 @@ class Tally:
         return replace(
             blank,
             verdict=verdict,
+            convention=self.convention or blank.convention,
             cases=self.cases,
             forwards=self.forwards,
             backwards=self.backwards,

@@ -506,14 +506,20 @@ def test_right_layers_only(run, layers):
     assert "talks" not in out
 
 
+NEEDS_RATE = (
+    "class Scale:\n    def forward(self, x):\n        return x * rate\n\n"
+    "    def backward(self, dout):\n        return dout * rate\n"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("missing.py", None),
         ("syntax.py", "class Layer(:\n"),
-        ("raises.py", "raise RuntimeError('not today')\n" + LAYERS),
-        ("exits.py", "import sys\nsys.exit(0)\n" + LAYERS),
-        ("asks.py", "input('your name? ')\n" + LAYERS),
+        ("raises.py", "rate = 1 / 0\n" + NEEDS_RATE),
+        ("exits.py", "rate = exit(0)\n" + NEEDS_RATE),
+        ("asks.py", "rate = input('rate? ')\n" + NEEDS_RATE),
         ("empty.py", "x = 1\n"),
         ("notes.ipynb", "this is no JSON"),
     ],
@@ -528,6 +534,15 @@ def test_what_cannot_be_checked_is_one_clear_message(run, tmp_path, monkeypatch,
     assert "Traceback" not in out + err
     assert name in out + err
     assert "to fix it: " in err or "to fix it: " in out
+
+
+@pytest.mark.parametrize("statement", ["raise RuntimeError('not today')", "exit(0)", "input('name? ')", "1 / 0"])
+def test_what_no_layer_needs_costs_none(run, tmp_path, monkeypatch, statement):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").write_text(statement + "\n" + LAYERS, encoding="utf-8")
+    status, out, _ = run("script.py::Mul")
+    assert status == 0
+    assert out.endswith("1 pass, 0 fail, 0 unchecked\n")
 
 
 def test_the_shipped_rules_can_be_looked_up(run):

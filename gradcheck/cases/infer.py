@@ -125,13 +125,6 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             f"forward seems to take a list of arrays ({first}), and backward fits no single array",
             fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
         )
-    backward = re.search(r"def (backward|bprop|backward_pass)\(self,\s*(\w+),\s*(\w+)", search.source)
-    if backward and is_target(backward[3]) and any(p.name == backward[3] for p in wanted):
-        raise UncheckedError(
-            f"{backward[1]}({backward[2]}, {backward[3]}) takes the target again, and does not take the gradient of "
-            f"forward's output: {backward[2]} may be meant to be {first}",
-            fix=f"check it as a pair of functions: gradcheck.check((forward, vjp), inputs=({show}))",
-        )
     if not search.believed and search.first is not None:
         message = f"forward({show}) takes {search.first.signature}, but backward does not fit that"
         raise _with_hint(f"{message}, and other shapes may be meant", search.first, wanted, search.said.layer)

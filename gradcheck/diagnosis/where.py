@@ -11,6 +11,7 @@ from gradcheck.diagnosis.watch import first_write
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Location
 from gradcheck.subject.blame import blame
+from gradcheck.subject.halves import halves_of
 from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
 from gradcheck.subject.source import definition, location, location_of
@@ -20,7 +21,8 @@ _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them 
 
 def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     """Return the line that a finding comes from, as exactly as it can be known."""
-    backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", obj)
+    halves = halves_of(obj)
+    backward = obj[1] if isinstance(obj, tuple) else obj if halves is None else getattr(obj, halves.backward)
     if finding.rule in _ANYWHERE:
         return None
     if finding.rule in {"GC602", "GC603"} and evidence.raised is not None:

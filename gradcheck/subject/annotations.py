@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin
 
-from gradcheck.subject.outline import FORWARDS
+from gradcheck.subject.halves import halves_of
 
 _TERM = r"(?:\d+\*)?[^\W\d]\w*"
 _DIM = re.compile(rf"\d+|{_TERM}(?:\+{_TERM})*")
@@ -71,8 +71,8 @@ def annotations_of(layer: object) -> Annotations:
 def _forward_of(layer: Any) -> Callable[..., Any] | None:
     if isinstance(layer, tuple):
         layer = layer[0] if layer else None
-    methods = FORWARDS if isinstance(layer, type) or not inspect.isroutine(layer) else ()
-    found = next((getattr(layer, name) for name in methods if callable(getattr(layer, name, None))), layer)
+    halves = halves_of(layer)
+    found = layer if halves is None else getattr(layer, halves.forward)
     return found if inspect.isroutine(found) else None
 
 

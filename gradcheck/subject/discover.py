@@ -19,6 +19,7 @@ from typing import Any
 from gradcheck.errors import UsageError
 from gradcheck.records import Location
 from gradcheck.subject import outline, recognise, source
+from gradcheck.subject.absent import base_of
 from gradcheck.subject.files import File, Loaded, Obstacle, read
 from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
@@ -161,9 +162,10 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
     layers = recognise.in_module(loaded.module)
     if loaded.failure and not likely:
         yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
-    for name in {**layers, **dict.fromkeys(likely)}:
+    heirs = [name for name, obj in vars(loaded.module).items() if base_of(obj)]  # of what is not installed
+    for name in {**layers, **dict.fromkeys(likely), **({} if likely else dict.fromkeys(heirs))}:
         obj = layers.get(name)
-        obstacle = _trouble(file, loaded, name) or (recognise.obstacle(obj) if isinstance(obj, type) else None)
+        obstacle = (recognise.obstacle(obj) if isinstance(obj, type) else None) or _trouble(file, loaded, name)
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:

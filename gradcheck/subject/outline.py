@@ -7,14 +7,15 @@ import builtins
 import sys
 from collections.abc import Collection, Iterable, Iterator
 
-Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+from gradcheck.subject.halves import BACKWARDS, halves_in
 
-# How people call the two halves of a layer. Only the first of each is checked as it stands.
-FORWARDS = ("forward", "fprop", "forward_pass", "__call__")
-BACKWARDS = ("backward", "bprop", "backward_pass", "backprop", "backpropagate")
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 # The base classes of PyTorch as they are written; such a file is listed without importing torch.
 _TORCH = {"Module", "Function"}
+
+# A class that leaves one of these to others is a base class.
+_HALVES = ("forward", *BACKWARDS)
 
 
 def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definition]:
@@ -36,7 +37,7 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definitio
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            if _methods(node) & set(BACKWARDS) or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
+            if _is_layer_like(node) or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
                 classes[node.name] = node
     concrete: dict[str, Definition] = {name: node for name, node in classes.items() if not is_abstract(node)}
     functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
@@ -48,7 +49,7 @@ def layer_names(tree: ast.Module, known: Collection[str] = ()) -> set[str]:
     """Return the names of all layer classes, base classes and private ones included, for the ``known`` of others."""
     names = set(known)
     for node in definitions(tree):
-        if isinstance(node, ast.ClassDef) and (_methods(node) & set(BACKWARDS) or _bases(node) & names):
+        if isinstance(node, ast.ClassDef) and (_is_layer_like(node) or _bases(node) & names):
             names.add(node.name)
     return names
 
@@ -100,10 +101,7 @@ def definitions(tree: ast.Module) -> Iterator[Definition]:
 
 def is_abstract(cls: ast.ClassDef) -> bool:
     """Whether the class itself leaves forward or backward to others."""
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name in ("forward", "backward") and is_stub(node)
-        for node in cls.body
-    )
+    return any(isinstance(node, ast.FunctionDef) and node.name in _HALVES and is_stub(node) for node in cls.body)
 
 
 def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -143,6 +141,12 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                     for handler in block:
                         if isinstance(handler, ast.ExceptHandler):
                             yield from _statements(handler.body)
+
+
+def _is_layer_like(cls: ast.ClassDef) -> bool:
+    """Whether a class has a backward, or both halves under other names."""
+    methods = _methods(cls)
+    return not methods.isdisjoint(BACKWARDS) or halves_in(methods) is not None
 
 
 def _methods(cls: ast.ClassDef) -> set[str]:

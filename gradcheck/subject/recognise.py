@@ -8,6 +8,7 @@ from typing import Any
 
 from gradcheck.subject import outline, source
 from gradcheck.subject.conventions import knows_others, others_claim
+from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
 __all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
 
@@ -39,15 +40,16 @@ def in_module(module: ModuleType) -> dict[str, Any]:
 
 
 def is_layer(cls: type) -> bool:
-    """Whether the class has a forward and a backward that are really written."""
-    return _has(cls, "forward") and _has(cls, "backward") and not is_base(cls) and _framework(cls) is None
+    """Whether the class has a forward and a backward, under whatever names, that are really written."""
+    return halves_of(cls) is not None and not is_base(cls) and _framework(cls) is None
 
 
 def is_base(cls: type) -> bool:
     """Whether the class leaves its forward or backward to those that derive from it."""
     if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
         return True
-    nodes = [source.definition(getattr(cls, name)) for name in ("forward", "backward") if _has(cls, name)]
+    halves = halves_of(cls) or PLAIN
+    nodes = [source.definition(getattr(cls, name)) for name in (halves.forward, halves.backward) if has(cls, name)]
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
@@ -55,22 +57,14 @@ def obstacle(cls: type) -> tuple[str, str] | None:
     """Say why a class that looks like a layer cannot be checked, and what to do about it; None for all others."""
     name = cls.__name__
     framework = _framework(cls)
-    if framework is not None and (_has(cls, "forward") or _has(cls, "backward")):
+    if framework is not None and (has(cls, "forward") or has(cls, "backward")):
         return foreign(name, framework)
-    backwards = [method for method in outline.BACKWARDS if _has(cls, method)]
-    if not backwards or (_has(cls, "forward") and _has(cls, "backward")):
+    backward = next((method for method in BACKWARDS if has(cls, method)), None)
+    if backward is None or halves_of(cls) is not None:
         return None
-    forwards = [method for method in outline.FORWARDS if _has(cls, method)]
-    if not forwards:
-        return (
-            f"{name} has {backwards[0]} but no forward: there is nothing to differentiate",
-            f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
-        )
-    aliases = [f"forward = {forwards[0]}"] if forwards[0] != "forward" else []
-    aliases += [f"backward = {backwards[0]}"] if backwards[0] != "backward" else []
     return (
-        f"{name} has {forwards[0]} and {backwards[0]}, where forward and backward were expected",
-        f"write `{'; '.join(aliases)}` in the class, or check it by hand: {_BY_HAND}",
+        f"{name} has {backward} but no forward: there is nothing to differentiate",
+        f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
     )
 
 
@@ -90,7 +84,7 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
-        if isinstance(obj, tuple) or callable(obj) or (_has(cls, "forward") and _has(cls, "backward")):
+        if isinstance(obj, tuple) or callable(obj) or halves_of(obj) is not None:
             return None
         return (
             f"{name} is {_article(cls.__name__)}, not a layer",
@@ -103,17 +97,11 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
             f"{name} is a base class: its forward or backward is not written",
             "name a class that derives from it and writes both",
         )
-    missing = " and ".join(method for method in ("forward", "backward") if not _has(obj, method))
+    missing = " and ".join(method for method in ("forward", "backward") if not has(obj, method))
     return obstacle(obj) or (
         f"{name} has no {missing}: it is not a layer",
         f"name a class with forward and backward, or check two functions by hand: {_BY_HAND}",
     )
-
-
-def _has(cls: type, method: str) -> bool:
-    if method == "__call__":  # every class has the one of its metaclass
-        return any("__call__" in vars(base) for base in cls.__mro__)
-    return callable(getattr(cls, method, None))
 
 
 def _framework(cls: type) -> str | None:

@@ -105,7 +105,7 @@ def claims_of(convention: Convention) -> str:
     Examples
     --------
     >>> claims_of(convention_named("layer object"))
-    'a class or an object has both methods'
+    'a class or an object has both halves, under whatever names'
     """
     words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
     return words.removesuffix(".").removeprefix("Whether ")
