@@ -97,6 +97,14 @@ def test_one_that_cannot_be_used_is_said_to_be(installed, run, module, message):
     assert "Traceback" not in err
 
 
+def test_one_that_fails_at_a_layer_is_said_to_fail(installed, run):
+    text = (installed / "ahead_and_back.py").read_text(encoding="utf-8")
+    (installed / "ahead_and_back.py").write_text(text.replace("isinstance(obj, type)", "obj.nothing"), encoding="utf-8")
+    _, out, err = run("turns.py::Turn")
+    assert "the convention 'ahead and back' failed at the class Turn: AttributeError" in out + err
+    assert "Traceback" not in out + err
+
+
 def test_names_are_known_or_refused():
     assert convention_named("Layer-Object").NAME == "layer object"
     with pytest.raises(

@@ -66,7 +66,7 @@ def convention_of(obj: object, settings: Mapping[str | int, Any], named: str | N
     if named is not None:
         return _claimed(obj, settings, convention_named(named))
     for convention in known_conventions():
-        if convention.claims(obj):
+        if _asked(convention, obj):
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
             return convention
@@ -118,11 +118,22 @@ def knows_others() -> bool:
 
 def others_claim(obj: object) -> bool:
     """Whether a convention of a third party claims an object."""
-    return any(convention.claims(obj) for convention in _others())
+    return any(_asked(convention, obj) for convention in _others())
+
+
+def _asked(convention: Convention, obj: object) -> bool:
+    """Ask a convention whether it claims an object; a third party's may fail at it."""
+    try:
+        return convention.claims(obj)
+    except Exception as error:
+        raise UsageError(
+            f"the convention {convention.NAME!r} failed at {describe(obj)}: {type(error).__name__}: {error}",
+            fix="let its claims() return False for what it does not know",
+        ) from error
 
 
 def _claimed(obj: object, settings: Mapping[str | int, Any], convention: Convention) -> Convention:
-    if convention.claims(obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
+    if _asked(convention, obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
         return convention
     claims = claims_of(convention)
     raise UsageError(
