@@ -6,7 +6,7 @@ one that passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ def given_points(
                 fix="write cases=[(dict(W=W, b=b), (x,)), ...]",
             )
         settings = {**shared, **settings_of(case[0])}
-        convention = convention_of(obj, settings, named)
+        convention = convention_of(obj, settings, _inputs_of(case[1]), named)
         inputs = _named(convention, obj, settings, case[1], name)
         if unknown := sorted(constants - inputs.keys()):
             raise UsageError(
@@ -114,6 +114,10 @@ def given_points(
             )
         where = f"cases[{position}]: " if len(pairs) > 1 else ""
         yield _tried(GivenPoint(convention, obj, name, settings, inputs, constants), where)
+
+
+def _inputs_of(given: Any) -> Mapping[Any, Any] | Sequence[Any]:
+    return given if isinstance(given, Mapping | tuple | list) else (given,)
 
 
 def _tried(point: GivenPoint, where: str) -> GivenPoint:
@@ -180,6 +184,8 @@ def _named(
             f"{name} cannot be made with the given settings: {type(error).__name__}: {error}",
             fix="give settings that it takes",
         ) from error
+    if hasattr(inputs, "__array__"):
+        inputs = _array(inputs)
     names = [p.name for p in parameters if not p.variadic]
     starred = len(names) < len(parameters)
     if isinstance(inputs, Mapping):
@@ -211,13 +217,20 @@ def _value(label: str, value: Any) -> Any:
             fix="wrap it: gradcheck.check((lambda *xs: forward(xs), lambda dout, *xs: backward(dout, xs)), inputs=...)",
         )
     if not isinstance(value, list):
-        return value
+        return _array(value)
     try:
         return np.asarray(value)
     except ValueError as error:
         raise UsageError(
             f"the input {label} is a ragged list, expected rows of equal length", fix="pad it, or give an array"
         ) from error
+
+
+def _array(value: Any) -> Any:
+    """Return the array of another framework (a torch.Tensor, a jax.Array) as one of NumPy; all else as it is."""
+    if isinstance(value, np.ndarray | np.generic) or not hasattr(value, "__array__"):
+        return value
+    return np.array(value.detach() if hasattr(value, "detach") else value)
 
 
 def _run(subject: Subject) -> Any:

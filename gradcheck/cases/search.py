@@ -70,7 +70,7 @@ class Points:
         said = said_of(given.over(hints), annotations_of(obj), written(obj, name))
         _require_taken(obj, said.settings)
         built = _sized(said.settings)
-        convention = convention_of(obj, built, hints.convention)
+        convention = convention_of(obj, built, named=hints.convention)
         constructor, forward = convention.interface(obj, built)
         bind = cls(name, obj, convention)._bind
         plan = infer(

@@ -71,7 +71,7 @@ def annotations_of(layer: object) -> Annotations:
 def _forward_of(layer: Any) -> Callable[..., Any] | None:
     if isinstance(layer, tuple):
         layer = layer[0] if layer else None
-    halves = halves_of(layer)
+    halves = None if inspect.isroutine(layer) else halves_of(layer)
     found = layer if halves is None else getattr(layer, halves.forward)
     return found if inspect.isroutine(found) else None
 

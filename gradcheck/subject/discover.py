@@ -21,6 +21,7 @@ from gradcheck.records import Location
 from gradcheck.subject import outline, recognise, source
 from gradcheck.subject.absent import base_of
 from gradcheck.subject.files import File, Loaded, Obstacle, read
+from gradcheck.subject.frameworks import is_installed, not_installed
 from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
 
@@ -97,7 +98,7 @@ def of_object(obj: object) -> Found:
     >>> of_object((scale_forward, scale_backward)).name
     'scale'
     """
-    thing = obj[0] if isinstance(obj, tuple) and obj else obj
+    thing: Any = source.bare(obj[0] if isinstance(obj, tuple) and obj else obj)
     if not isinstance(thing, type) and not hasattr(thing, "__name__"):
         thing = getattr(thing, "func", type(thing))  # a partial has the name of its function, an instance of its class
     qualified = str(getattr(thing, "__qualname__", getattr(thing, "__name__", type(thing).__name__)))
@@ -143,10 +144,11 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
         if name not in likely and not name.startswith("_")
     ]
     torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
+    torch = [] if is_installed("torch") else torch
     if likely.keys() - torch or (single and not torch and _may_hold_others(file)):
         found += _run(file, likely)
     else:
-        found += [_unchecked(file, name, recognise.foreign(name, "torch")) for name in torch]
+        found += [_unchecked(file, name, not_installed(name, "torch")) for name in torch]
     return sorted(found, key=lambda layer: _order(layer.location))
 
 

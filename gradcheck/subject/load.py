@@ -20,7 +20,10 @@ from pathlib import Path
 from types import ModuleType
 
 from gradcheck.subject import absent, siblings
+from gradcheck.subject.frameworks import extra, needed_by
 from gradcheck.subject.process import put_back
+
+MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run from a file outside of any package
 
 
 def import_file(path: Path, names: Collection[str] = ()) -> ModuleType:
@@ -88,6 +91,9 @@ def failure(error: BaseException, path: Path, shown: str) -> tuple[str, str]:
     where = f"line {line}" if line else "the import"
     if line:
         reason += f" (line {line})"
+    framework = needed_by(error)
+    if framework is not None:
+        return reason, f"{extra(framework)}, or run gradcheck where {framework} is installed"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return reason, f"install {error.name}, or run gradcheck from the folder that has it"
     return reason, f'mend {where}, or move what only a script does below `if __name__ == "__main__":`'
@@ -151,7 +157,6 @@ def isolated() -> Iterator[None]:
 
 
 _serial = itertools.count(1)
-MADE_UP = "gradcheck_target_"
 
 
 def _new_name(stem: str) -> str:

@@ -11,8 +11,8 @@ from gradcheck.subject.halves import BACKWARDS, halves_in
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-# The base classes of PyTorch as they are written; such a file is listed without importing torch.
-_TORCH = {"Module", "Function"}
+# What makes a function one with a backward of its own: `jax.custom_vjp`, and HIPS autograd's `primitive`.
+_DECORATORS = {"jax": "custom_vjp", "autograd": "primitive"}
 
 # A class that leaves one of these to others is a base class.
 _HALVES = ("forward", *BACKWARDS)
@@ -41,8 +41,10 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definitio
                 classes[node.name] = node
     concrete: dict[str, Definition] = {name: node for name, node in classes.items() if not is_abstract(node)}
     functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
-    couples = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
-    return {name: node for name, node in (concrete | couples).items() if not name.startswith("_")}
+    couples: dict[str, Definition] = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
+    decorators = {name for package, name in _DECORATORS.items() if _imports(tree, package)}
+    decorated = {name: node for name, node in functions.items() if _decorators(node) & decorators}
+    return {name: node for name, node in (concrete | couples | decorated).items() if not name.startswith("_")}
 
 
 def layer_names(tree: ast.Module, known: Collection[str] = ()) -> set[str]:
@@ -120,15 +122,36 @@ def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def is_torch(node: Definition, tree: ast.Module) -> bool:
-    """Whether a definition is a class written as a ``torch.nn.Module`` or a ``torch.autograd.Function``."""
-    if not (isinstance(node, ast.ClassDef) and _bases(node) & _TORCH):
-        return False
+    """Whether a definition is a ``torch.autograd.Function``, or a ``torch.nn.Module`` with a part written by hand."""
+    bases = _bases(node) if isinstance(node, ast.ClassDef) else set()
+    by_hand = "Function" in bases or ("Module" in bases and _is_by_hand(node))
+    return by_hand and _imports(tree, "torch")
+
+
+def _is_by_hand(node: ast.AST) -> bool:
+    """Whether a module applies a function that has a backward of its own, or has a backward itself."""
     return any(
-        _top_module(node, alias) == "torch"
+        (isinstance(part, ast.Attribute) and part.attr == "apply")
+        or (isinstance(part, ast.FunctionDef) and part.name in BACKWARDS)
+        for part in ast.walk(node)
+    )
+
+
+def _imports(tree: ast.Module, package: str) -> bool:
+    return any(
+        _top_module(node, alias) == package
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     )
+
+
+def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the words in the decorators: ``custom_vjp``, among others, of ``@partial(jax.custom_vjp, …)``."""
+    parts = [part for decorator in node.decorator_list for part in ast.walk(decorator)]
+    return {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
+        part.id for part in parts if isinstance(part, ast.Name)
+    }
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import outline, source
 from gradcheck.subject.conventions import knows_others, others_claim
+from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
 __all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
 
-# What has gradients of its own kind: found, but not checked yet.
-_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle", "mindspore")
+_FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
 _BY_HAND = "gradcheck.check((f, vjp), inputs=...)"
 
@@ -26,13 +27,17 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     names = {
         name: obj
         for name, obj in list(vars(module).items())
-        if not name.startswith("_") and getattr(obj, "__module__", None) == module.__name__
+        if not name.startswith("_") and _home(obj) == module.__name__
     }
     found: dict[str, Any] = {}
     for name, obj in names.items():
-        if not isinstance(obj, type) or any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
+        if any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_layer(obj) or others_claim(obj) or (not is_base(obj) and obstacle(obj)):
+        if is_custom_vjp(obj) or is_primitive(obj) or others_claim(obj):
+            found[name] = obj
+        elif not isinstance(obj, type):
+            continue
+        elif is_layer(obj) or (not is_base(obj) and obstacle(obj)):
             found[name] = obj
     functions = {name: obj for name, obj in names.items() if callable(obj) and not isinstance(obj, type)}
     couples = {stem: (functions[f], functions[b]) for stem, (f, b) in outline.pairs(functions).items()}
@@ -41,7 +46,11 @@ def in_module(module: ModuleType) -> dict[str, Any]:
 
 def is_layer(cls: type) -> bool:
     """Whether the class has a forward and a backward, under whatever names, that are really written."""
-    return halves_of(cls) is not None and not is_base(cls) and _framework(cls) is None
+    if derives_from(cls, _MODULE):
+        by_hand = _writes(cls, "backward") or re.search(r"\.apply\b", source.text_of(cls))
+        return _writes(cls, "forward") and bool(by_hand)
+    own = framework_of(cls) is None or (derives_from(cls, _FUNCTION) and _writes(cls, "forward"))
+    return own and halves_of(cls) is not None and not is_base(cls)
 
 
 def is_base(cls: type) -> bool:
@@ -56,9 +65,11 @@ def is_base(cls: type) -> bool:
 def obstacle(cls: type) -> tuple[str, str] | None:
     """Say why a class that looks like a layer cannot be checked, and what to do about it; None for all others."""
     name = cls.__name__
-    framework = _framework(cls)
-    if framework is not None and (has(cls, "forward") or has(cls, "backward")):
-        return foreign(name, framework)
+    framework = framework_of(cls)
+    if framework is not None:
+        is_checked = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
+        is_like_one = not is_checked and (has(cls, "forward") or has(cls, "backward"))
+        return foreign(name, framework) if is_like_one else None
     backward = next((method for method in BACKWARDS if has(cls, method)), None)
     if backward is None or halves_of(cls) is not None:
         return None
@@ -69,11 +80,10 @@ def obstacle(cls: type) -> tuple[str, str] | None:
 
 
 def foreign(name: str, framework: str) -> tuple[str, str]:
-    """Say that a framework's own layer is not checked yet, and what to do about it."""
-    other = "torch.autograd.gradcheck, or " if framework == "torch" else ""
+    """Say that a framework's layers are not checked, and what to do about it."""
     return (
-        f"{name} is a {framework} layer: only layers on NumPy arrays are checked yet",
-        f"use {other}functions of NumPy arrays: {_BY_HAND}",
+        f"{name} is a {framework} layer: those of NumPy, torch, jax and autograd are checked",
+        f"use functions of NumPy arrays: {_BY_HAND}",
     )
 
 
@@ -90,7 +100,7 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
             f"{name} is {_article(cls.__name__)}, not a layer",
             "name a class with forward and backward, or a pair of functions NAME_forward and NAME_backward",
         )
-    if is_layer(obj):
+    if is_layer(obj) or derives_from(obj, _MODULE):  # of a module it is known once it has run
         return None
     if is_base(obj):
         return (
@@ -104,10 +114,14 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
     )
 
 
-def _framework(cls: type) -> str | None:
-    """Return the framework that the class derives from, told by module names: nothing is imported to find out."""
-    tops = {str(base.__module__).partition(".")[0] for base in cls.__mro__}
-    return next((name for name in _FRAMEWORKS if name in tops), None)
+def _home(obj: Any) -> str | None:
+    """Return the name of the module that defines an object."""
+    return getattr(obj.fun if is_primitive(obj) else obj, "__module__", None)
+
+
+def _writes(cls: type, method: str) -> bool:
+    """Whether the class, or one of the user's that it derives from, defines a method."""
+    return any(method in vars(base) for base in cls.__mro__ if not is_frameworks_own(base))
 
 
 def _article(noun: str) -> str:

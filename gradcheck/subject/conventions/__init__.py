@@ -7,8 +7,9 @@ A convention is a module (or object) with ``NAME``, ``claims(obj)``, ``interface
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
@@ -16,8 +17,9 @@ from gradcheck.errors import UsageError
 from gradcheck.hints import did_you_mean
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import objects, pairs
+from gradcheck.subject.conventions import ctx, objects, pairs
 from gradcheck.subject.describe import describe
+from gradcheck.subject.frameworks import CHECKED, framework_of, is_checked
 from gradcheck.subject.protocol import Subject
 
 GROUP = "gradcheck.conventions"
@@ -53,10 +55,16 @@ class Convention(Protocol):
         ...
 
 
-def convention_of(obj: object, settings: Mapping[str | int, Any], named: str | None = None) -> Convention:
+def convention_of(
+    obj: object,
+    settings: Mapping[str | int, Any],
+    inputs: Mapping[Any, Any] | Sequence[Any] = (),
+    named: str | None = None,
+) -> Convention:
     """Return the convention that claims ``obj``: a layer, or a factory that makes one when called with ``settings``.
 
-    ``named`` is the one that it must be, where the user says so.
+    A function of another framework's arrays, which are then among the ``inputs``, is that framework's. ``named`` is the
+    convention that it must be, where the user says so.
 
     Raises
     ------
@@ -64,8 +72,8 @@ def convention_of(obj: object, settings: Mapping[str | int, Any], named: str | N
         If no convention, or not the one that was named, knows what to do with it.
     """
     if named is not None:
-        return _claimed(obj, settings, convention_named(named))
-    for convention in known_conventions():
+        return _claimed(obj, settings, inputs, convention_named(named))
+    for convention in (*_foreign(obj, inputs), *_numpys()):
         if _asked(convention, obj):
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
@@ -132,8 +140,14 @@ def _asked(convention: Convention, obj: object) -> bool:
         ) from error
 
 
-def _claimed(obj: object, settings: Mapping[str | int, Any], convention: Convention) -> Convention:
-    if _asked(convention, obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
+def _claimed(
+    obj: object,
+    settings: Mapping[str | int, Any],
+    inputs: Mapping[Any, Any] | Sequence[Any],
+    convention: Convention,
+) -> Convention:
+    among = convention in _numpys() or convention in _foreign(obj, inputs)
+    if among and (_asked(convention, obj) or (convention is _OBJECTS and _is_factory(obj, settings))):
         return convention
     claims = claims_of(convention)
     raise UsageError(
@@ -149,11 +163,30 @@ def _plain(name: str) -> str:
 # Modules satisfy the protocol; mypy does not check modules against protocols with positional-only parameters.
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
+_CTX = cast(Convention, ctx)
 
 
 def known_conventions() -> tuple[Convention, ...]:
-    """Return all conventions, in the order in which they are asked."""
-    return (*_others(), _OBJECTS, _PAIRS)
+    """Return all conventions, those of other frameworks too, whether these are installed or not."""
+    return (*_numpys(), *map(_of_framework, CHECKED))
+
+
+def _numpys() -> tuple[Convention, ...]:
+    """Return the conventions of layers on NumPy arrays, in the order in which they are asked."""
+    return (*_others(), _CTX, _OBJECTS, _PAIRS)
+
+
+def _of_framework(name: str) -> Convention:
+    return cast(Convention, import_module(f"{__name__}.{name}"))
+
+
+def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Convention, ...]:
+    """Return the convention of the framework that an object, or a function's inputs, are of; only that is imported."""
+    given = inputs.values() if isinstance(inputs, Mapping) else inputs
+    is_function = callable(obj) and not isinstance(obj, type)
+    found = [framework_of(thing) for thing in (obj, *(given if is_function else ()))]
+    framework = next((name for name in found if name is not None and is_checked(name)), None)
+    return () if framework is None else (_of_framework(framework),)
 
 
 @cache
