@@ -56,7 +56,7 @@ def test_commands_end_well(run, monkeypatch, command):
 def test_the_convention_is_listed(installed, run):
     code, out, _ = run("conventions")
     assert code == 0
-    assert "ahead and back   it is a class with the methods ahead and back\n" in out
+    assert re.search(r"^ahead and back +it is a class with the methods ahead and back$", out, re.MULTILINE)
 
 
 def test_its_layers_are_found_and_judged(installed, run):
@@ -112,4 +112,4 @@ def test_names_are_known_or_refused():
     ):
         convention_named("layer objekt")
     with pytest.raises(UsageError, match=r"float 3[.]0 is not in the convention 'function pair'"):
-        convention_of(3.0, {}, "function pair")
+        convention_of(3.0, {}, named="function pair")
