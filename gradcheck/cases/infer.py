@@ -148,7 +148,7 @@ def _wanted_inputs(forward: Sequence[Parameter], said: Said) -> list[Parameter]:
     switched = [p for p in rest if p.default is False and is_train_flag(p.name)]
     if switched:  # what backward relies on is off by default; what stands before it in the call keeps its default
         wanted += rest[: rest.index(switched[-1]) + 1]
-    wanted += [p for p in rest if p not in wanted and p.name in said.domains]
+    wanted += [replace(p, required=True) for p in rest if p not in wanted and p.name in said.domains]
     return wanted
 
 
