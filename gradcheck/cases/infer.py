@@ -112,6 +112,12 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             f"forward seems to take a list of arrays ({first}), and backward fits no single array",
             fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
         )
+    if search.loosely:
+        raise UncheckedError(
+            f"the function takes {search.first.signature if search.first else show}, but what it returns for gradients "
+            f"does not fit that, and other shapes may be meant",
+            fix=f"show the right ones: gradcheck.check(..., inputs=({show}{',' * (len(wanted) == 1)}))",
+        )
     backward = re.search(r"def (backward|bprop|backward_pass)\(self,\s*(\w+),\s*(\w+)", search.source)
     if backward and is_target(backward[3]) and any(p.name == backward[3] for p in wanted):
         raise UncheckedError(

@@ -174,7 +174,7 @@ def is_objective(node: Function, *, asked: bool = False) -> bool:
         return False
     value, *gradients = returned[-1]
     names = arguments(node)
-    return bool(_VALUE.match(value) or (asked and not value)) and all(
+    return bool(_VALUE.match(value) or asked) and all(
         is_gradient_of(gradient, names) or _GRADIENT.match(gradient) or (asked and not gradient)
         for gradient in gradients
     )
@@ -208,6 +208,17 @@ def returns(node: Function) -> list[list[str]]:
         for value in values
         if value is not None and not (isinstance(value, ast.Constant) and value.value is None)
     ]
+
+
+def stacked(node: Function) -> int:
+    """Return how many gradients ``return np.array([dx, dy])`` stacks in one array, 0 for any other return."""
+    for value in [node.body] if isinstance(node, ast.Lambda) else [part.value for part in _own(node, ast.Return)]:
+        match value:
+            case ast.Call(
+                func=ast.Attribute(attr="array" | "asarray" | "stack"), args=[ast.List() | ast.Tuple() as rows]
+            ):
+                return len(rows.elts)
+    return 0
 
 
 def closure_of(node: Function) -> Function | None:
@@ -263,7 +274,14 @@ def _own(node: Function, kind: type[_Node]) -> list[_Node]:
 
 
 def _label(value: ast.expr) -> str:
-    """Return the variable that an expression is about: ``dW`` of ``dW / m`` and of ``dW.ravel()``."""
+    """Return the gradient that an expression is about, ``dW`` of ``dW / m`` and of ``dW.ravel()``, or a variable."""
+    if isinstance(value, ast.Name):
+        return value.id
+    name = _about(value)
+    return name if _GRADIENT.match(name) or COTANGENT.match(name) else ""
+
+
+def _about(value: ast.expr) -> str:
     while True:
         match value:
             case ast.Name(id=name) | ast.Attribute(attr=name):

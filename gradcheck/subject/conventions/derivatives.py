@@ -17,7 +17,7 @@ import numpy as np
 from gradcheck.errors import UncheckedError
 from gradcheck.subject import functions, source
 from gradcheck.subject.calls import CACHE_NAMES, OUTPUT_NAMES, Parameter, called, parameters_of, signature_of
-from gradcheck.subject.conventions.local import LocalSubject, agrees, float_inputs
+from gradcheck.subject.conventions.local import LocalSubject, agrees, real_inputs
 from gradcheck.subject.conventions.owed import targets, wrt
 from gradcheck.subject.pairing import Derived, is_derivative_name
 from gradcheck.subject.protocol import Array
@@ -57,7 +57,7 @@ def bind(
     """Bring a function and its derivative to a subject at these inputs."""
     flag = _flag(obj)
     value, derivative = obj if flag is None else (functools.partial(obj, **{flag: on}) for on in (False, True))
-    real = tuple(a.name for a in float_inputs(inputs, constants))
+    real = real_inputs(inputs)
     pair = _Pair(value, derivative, tuple(inputs), real)
     options = {str(key): given for key, given in settings.items()}
     if len(inputs) == 1 and real and not options:
@@ -86,6 +86,8 @@ class _Pair:
     def owed(self) -> tuple[str, ...]:
         """The inputs that the derivative is with respect to."""
         node = source.definition(self.derivative)
+        if node is not None and 1 < len(self.real) == functions.stacked(node):
+            return self.real
         returned = functions.returns(node) if node is not None else []
         labels = returned[-1] if returned else [""]
         return wrt(self.real, labels, len(labels))
@@ -160,6 +162,12 @@ def _chosen(pair: _Pair, inputs: Mapping[str, Any], options: Mapping[str, Any]) 
     if not pair.real or pair.given("argument") == pair.given("output"):
         return "argument"
     x = pair.owed[0]
+    try:
+        elementwise = np.shape(_call(pair.value, inputs, options)) == np.shape(inputs[x])
+    except Exception:  # noqa: BLE001 - whatever it raises: it does not take this
+        elementwise = False
+    if not elementwise:
+        return "argument"
     moved = np.random.default_rng(5).uniform(0.5, 0.9, np.shape(inputs[x])) * np.asarray(inputs[x])
     return _decided(pair, _right(pair, {**inputs, x: moved}, options))
 
