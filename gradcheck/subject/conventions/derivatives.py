@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck.errors import UncheckedError
-from gradcheck.subject import functions, source
+from gradcheck.subject import functions, source, text
 from gradcheck.subject.calls import CACHE_NAMES, OUTPUT_NAMES, Parameter, called, parameters_of, signature_of
 from gradcheck.subject.conventions.local import LocalSubject, agrees, real_inputs
 from gradcheck.subject.conventions.owed import targets, wrt
@@ -86,9 +86,9 @@ class _Pair:
     def owed(self) -> tuple[str, ...]:
         """The inputs that the derivative is with respect to."""
         node = source.definition(self.derivative)
-        if node is not None and 1 < len(self.real) == functions.stacked(node):
+        if node is not None and 1 < len(self.real) == text.stacked(node):
             return self.real
-        returned = functions.returns(node) if node is not None else []
+        returned = text.returns(node) if node is not None else []
         labels = returned[-1] if returned else [""]
         return wrt(self.real, labels, len(labels))
 
@@ -218,7 +218,7 @@ def _flag(obj: object) -> str | None:
 @functools.lru_cache(maxsize=64)
 def _flag_of(function: _Function) -> str | None:
     node = source.definition(function)
-    return functions.flag_of(node) if node is not None and functions.is_flagged(node) else None
+    return text.flag_of(node) if node is not None and functions.is_flagged(node) else None
 
 
 def _is_derivative(value: _Function, derivative: _Function) -> bool:
@@ -231,7 +231,7 @@ def _is_derivative(value: _Function, derivative: _Function) -> bool:
     if len(asked) > 1 and asked == given[: len(asked)]:  # a loss and its gradient, whatever they are called
         return True
     named = is_derivative_name(str(getattr(derivative, "__name__", "")))
-    if any(functions.COTANGENT.match(name) and name not in given for name in asked):
+    if any(text.COTANGENT.match(name) and name not in given for name in asked):
         return False
     if named:
         return len(asked) <= max(len(given), 1) + (len(given) == 1)

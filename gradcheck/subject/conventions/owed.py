@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from gradcheck.errors import UncheckedError
-from gradcheck.subject.functions import spellings_of
 from gradcheck.subject.names import is_target
 from gradcheck.subject.parameters import is_parameter_name
+from gradcheck.subject.text import spellings_of
 
 _MAYBE_TARGET = re.compile(r"^_?ys?$", re.IGNORECASE)
 _DATA = re.compile(r"^_?(X|xs|x_?(train|batch|data)|data|features|inputs?|samples)$")
