@@ -36,7 +36,9 @@ _POINTS = (_FRESH, _FRESH.reshape(8, 8), _FRESH[0], _POSITIVE, _POSITIVE[0])  # 
 def claims(obj: object) -> bool:
     """Whether it is a function with a flag for its derivative, or a pair whose second takes no cotangent."""
     if isinstance(obj, tuple):
-        return isinstance(obj, Derived) or (len(obj) == 2 and all(map(callable, obj)) and _is_derivative(*obj))
+        return isinstance(obj, Derived) or (
+            len(obj) == 2 and all(callable(part) and part.__hash__ for part in obj) and _is_derivative(*obj)
+        )
     return _flag(obj) is not None
 
 
@@ -55,8 +57,7 @@ def bind(
     seed: int = 0,
 ) -> LocalSubject:
     """Bring a function and its derivative to a subject at these inputs."""
-    flag = _flag(obj)
-    value, derivative = obj if flag is None else (functools.partial(obj, **{flag: on}) for on in (False, True))
+    value, derivative = obj if isinstance(obj, tuple) else _halves(obj)
     real = real_inputs(inputs)
     pair = _Pair(value, derivative, tuple(inputs), real)
     options = {str(key): given for key, given in settings.items()}
@@ -85,12 +86,8 @@ class _Pair:
     @property
     def owed(self) -> tuple[str, ...]:
         """The inputs that the derivative is with respect to."""
-        node = source.definition(self.derivative)
-        if node is not None and 1 < len(self.real) == text.stacked(node):
-            return self.real
-        returned = text.returns(node) if node is not None else []
-        labels = returned[-1] if returned else [""]
-        return wrt(self.real, labels, len(labels))
+        labels, stacked = _returned(self.derivative)
+        return self.real if 1 < len(self.real) == stacked else wrt(self.real, labels, len(labels))
 
     @property
     def said(self) -> dict[str, str | None]:
@@ -219,6 +216,21 @@ def _flag(obj: object) -> str | None:
 def _flag_of(function: _Function) -> str | None:
     node = source.definition(function)
     return text.flag_of(node) if node is not None and functions.is_flagged(node) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _halves(function: _Function) -> tuple[_Function, _Function]:
+    """Return a function with a flag as a function and its derivative: the same two each time."""
+    flag = str(_flag_of(function))
+    return functools.partial(function, **{flag: False}), functools.partial(function, **{flag: True})
+
+
+@functools.lru_cache(maxsize=64)
+def _returned(derivative: _Function) -> tuple[tuple[str, ...], int]:
+    """Return what a derivative calls the gradients that it returns, and how many it stacks in one array."""
+    node = source.definition(derivative)
+    returned = text.returns(node) if node is not None else []
+    return tuple(returned[-1]) if returned else ("",), text.stacked(node) if node is not None else 0
 
 
 def _is_derivative(value: _Function, derivative: _Function) -> bool:
