@@ -8,7 +8,7 @@ import re
 from types import ModuleType
 from typing import Any
 
-from gradcheck.subject import functions, outline, source
+from gradcheck.subject import functions, outline, source, text
 from gradcheck.subject.conventions import closures, knows_others, others_claim
 from gradcheck.subject.conventions.tensors import is_tensor
 from gradcheck.subject.frameworks import (
@@ -92,7 +92,7 @@ def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | Non
             )
         table = functions.table_in(node) if node is not None else None
         if node is not None and table:
-            called = f"{getattr(part, '__name__', 'it')}({', '.join(functions.arguments(node))})"
+            called = f"{getattr(part, '__name__', 'it')}({', '.join(text.arguments(node))})"
             return (
                 f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
                 "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
