@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from gradcheck.cases.families import Reading, input_recipes, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.families import Reading, first_input, input_recipes, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.plan import Plan, fewest_second_choices
 from gradcheck.cases.said import NOTHING_SAID, Said, hints_of
@@ -165,7 +165,7 @@ def _candidates(
     for p in constructor:
         if not p.required and (recipes := optional_recipes(p.name, p.default, layout, reading)):
             builds[p.name] = recipes
-    first = next((k for k, p in enumerate(forward) if not is_target(p.name)), 0)
+    first = first_input([p.name for p in forward])
     calls = [
         (Fixed(p.default),)
         if not p.required and k > 0 and not is_train_flag(p.name)

@@ -159,7 +159,8 @@ class Search:
             outputs, pullback = subject.vjp(point_of(subject.arguments))
         except Exception:  # noqa: BLE001 - targets are not just any reals
             return None
-        fits = _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
+        owed = all(a.differentiable for a in subject.arguments if a.name in plan.constants)
+        fits = owed and _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
         return (free, "all") if fits else None
 
 

@@ -17,7 +17,7 @@ from gradcheck.errors import UsageError
 from gradcheck.hints import did_you_mean
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import ctx, objects, pairs
+from gradcheck.subject.conventions import closures, ctx, derivatives, nodes, objectives, objects, pairs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.frameworks import CHECKED, framework_of, is_checked
 from gradcheck.subject.protocol import Subject
@@ -116,7 +116,7 @@ def claims_of(convention: Convention) -> str:
     'a class or an object has both halves, under whatever names'
     """
     words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
-    return words.removesuffix(".").removeprefix("Whether ")
+    return words.removesuffix(".").removeprefix("Whether ").replace("``", "`")
 
 
 def knows_others() -> bool:
@@ -164,6 +164,8 @@ def _plain(name: str) -> str:
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
 _CTX = cast(Convention, ctx)
+_NODES = cast(Convention, nodes)
+_FUNCTIONS = (cast(Convention, derivatives), cast(Convention, objectives), cast(Convention, closures), _PAIRS)
 
 
 def known_conventions() -> tuple[Convention, ...]:
@@ -173,7 +175,7 @@ def known_conventions() -> tuple[Convention, ...]:
 
 def _numpys() -> tuple[Convention, ...]:
     """Return the conventions of layers on NumPy arrays, in the order in which they are asked."""
-    return (*_others(), _CTX, _OBJECTS, _PAIRS)
+    return (*_others(), _CTX, _NODES, _OBJECTS, *_FUNCTIONS)
 
 
 def _of_framework(name: str) -> Convention:
