@@ -143,18 +143,23 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
         for name, (location, obstacle) in file.lost.items()
         if name not in likely and not name.startswith("_")
     ]
-    torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
-    torch = [] if is_installed("torch") else torch
-    if likely.keys() - torch or (single and not torch and _may_hold_others(file)):
-        found += _run(file, likely)
-    else:
-        found += [_unchecked(file, name, not_installed(name, "torch")) for name in torch]
+    without = {name: told for name, node in likely.items() if (told := _without_framework(file, name, node))}
+    found += [_unchecked(file, name, told) for name, told in without.items()]
+    likely = {name: node for name, node in likely.items() if name not in without}
+    if likely or (single and not without and _may_hold_others(file)):
+        found += (layer for layer in _run(file, likely) if layer.name not in without)
     return sorted(found, key=lambda layer: _order(layer.location))
 
 
 def _may_hold_others(file: File) -> bool:
     """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
     return outline.may_inherit(file.tree) or recognise.knows_others()
+
+
+def _without_framework(file: File, name: str, node: ast.AST | None) -> Obstacle | None:
+    """Say that a layer is another framework's, which is not installed; None if it is, or if it is of none."""
+    framework = None if node is None else outline.framework_of(node, file.tree)
+    return None if framework is None or is_installed(framework) else not_installed(name, framework)
 
 
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
@@ -200,6 +205,9 @@ def _one(file: File, name: str) -> Found | None:
     if name in file.lost and top not in _names(file):
         location, lost = file.lost[name]
         return _unchecked(file, name, lost, location)
+    told = _without_framework(file, name, outline.layers(file.tree).get(name))
+    if told:
+        return _unchecked(file, name, told)
     loaded = file.run({top, *_couple(name, file.tree), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None

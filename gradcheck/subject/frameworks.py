@@ -65,7 +65,7 @@ def needed_by(error: BaseException) -> str | None:
 def is_installed(framework: str) -> bool:
     """Whether a framework could be imported."""
     try:
-        return framework in sys.modules or find_spec(framework) is not None
+        return sys.modules.get(framework) is not None or find_spec(framework) is not None
     except ValueError:  # something that is no real module stands in its place
         return True
 

@@ -105,11 +105,12 @@ _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign,
 # Modules whose functions, called for their effect, set the scene for the definitions.
 _SCENE = {"sys", "os", "warnings", "logging", "np", "numpy", "random", "matplotlib", "mpl", "plt"}
 _FILLING = {"append", "extend", "insert", "add", "update", "setdefault", "register"}
+_GIVES_A_DERIVATIVE = {"defvjp", "defjvp", "defvjps", "defvjp_argnum", "defvjp_argnums"}  # of jax and HIPS autograd
 
 
 def _acts(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
-        calls = isinstance(statement.value, ast.Call | ast.Await)
+        calls = isinstance(statement.value, ast.Call | ast.Await) and not _completed(statement.value)
         return calls and ast.unparse(statement).partition("(")[0].partition(".")[0] not in _SCENE
     if isinstance(statement, ast.If | ast.Try | ast.TryStar) and not _is_main(statement):
         return any(_acts(node) for field in ("body", "orelse", "finalbody") for node in getattr(statement, field, []))
@@ -131,10 +132,20 @@ def _changed(node: ast.stmt) -> set[str]:
     call = node.value if isinstance(node, ast.Expr) else None
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _FILLING:
         return set(_target_names(call.func.value))
+    if call is not None and (completed := _completed(call)):
+        return completed
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "setattr" and call.args:
         return set(_target_names(call.args[0]))
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return {n for t in targets if isinstance(t, ast.Subscript | ast.Attribute) for n in _target_names(t)}
+
+
+def _completed(call: ast.expr) -> set[str]:
+    """Return the function that a call gives its derivative: ``square.defvjp(...)``, ``defvjp(square, ...)``."""
+    if not isinstance(call, ast.Call) or ast.unparse(call.func).rpartition(".")[2] not in _GIVES_A_DERIVATIVE:
+        return set()
+    holders = [call.func.value] if isinstance(call.func, ast.Attribute) else []
+    return {node.id for node in (*holders, *call.args[:1]) if isinstance(node, ast.Name)}
 
 
 def _nodes(statement: ast.AST) -> Iterator[ast.AST]:

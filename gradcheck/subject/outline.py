@@ -7,9 +7,9 @@ import builtins
 import sys
 from collections.abc import Collection, Iterator
 
-from gradcheck.subject import functions
-from gradcheck.subject.functions import Function
+from gradcheck.subject import functions, text
 from gradcheck.subject.halves import BACKWARDS, halves_in
+from gradcheck.subject.text import Function
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,16 +39,15 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, ast.Class
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            own = _is_layer_like(node) or functions.closing_method(node)
-            if own or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
+            own = _is_layer_like(node) or text.closing_method(node)
+            if own or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
                 classes[node.name] = node
     concrete: dict[str, ast.ClassDef | Function] = {
         name: node for name, node in classes.items() if not name.startswith("_") and not is_abstract(node)
     }
-    written = dict(functions.written(tree))
+    written = dict(text.written(tree))
     made = {name: written[forward] for name, (forward, *_) in functions.layers(tree).items()}
-    decorators = {name for package, name in _DECORATORS.items() if _imports(tree, package)}
-    made |= {name: node for name, node in written.items() if _decorators(node) & decorators}
+    made |= {name: node for name, node in written.items() if framework_of(node, tree)}
     return concrete | {name: node for name, node in made.items() if name not in concrete}
 
 
@@ -78,7 +77,7 @@ def may_inherit(tree: ast.Module) -> bool:
 
 def definitions(tree: ast.Module) -> Iterator[Definition]:
     """Yield the classes and functions of a module, those in its ``if``, ``try`` and ``with`` blocks included."""
-    for node in functions.statements(tree.body):
+    for node in text.statements(tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -103,11 +102,20 @@ def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return all(_says_nothing(node) for node in function.body)
 
 
-def is_torch(node: ast.AST, tree: ast.Module) -> bool:
-    """Whether a definition is a ``torch.autograd.Function``, or a ``torch.nn.Module`` with a part written by hand."""
-    bases = _bases(node) if isinstance(node, ast.ClassDef) else set()
+def framework_of(node: ast.AST, tree: ast.Module) -> str | None:
+    """Return the framework that a layer is written for, None for NumPy.
+
+    Those are a ``torch.autograd.Function``, a ``torch.nn.Module`` with a part written by hand, and a function with one
+    of `_DECORATORS`.
+    """
+    if not isinstance(node, ast.ClassDef):
+        words = _decorators(node)
+        return next(
+            (package for package, word in _DECORATORS.items() if word in words and _imports(tree, package)), None
+        )
+    bases = _bases(node)
     by_hand = "Function" in bases or ("Module" in bases and _is_by_hand(node))
-    return by_hand and _imports(tree, "torch")
+    return "torch" if by_hand and _imports(tree, "torch") else None
 
 
 def _is_by_hand(node: ast.AST) -> bool:
@@ -128,7 +136,7 @@ def _imports(tree: ast.Module, package: str) -> bool:
     )
 
 
-def _decorators(node: Function) -> set[str]:
+def _decorators(node: ast.AST) -> set[str]:
     """Return the words in the decorators: ``custom_vjp``, among others, of ``@partial(jax.custom_vjp, …)``."""
     parts = [part for decorator in getattr(node, "decorator_list", ()) for part in ast.walk(decorator)]
     return {part.attr for part in parts if isinstance(part, ast.Attribute)} | {

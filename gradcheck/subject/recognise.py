@@ -8,10 +8,19 @@ import re
 from types import ModuleType
 from typing import Any
 
-from gradcheck.subject import functions, outline, source
+from gradcheck.subject import functions, outline, source, text
 from gradcheck.subject.conventions import closures, knows_others, others_claim
 from gradcheck.subject.conventions.tensors import is_tensor
-from gradcheck.subject.frameworks import derives_from, framework_of, is_custom_vjp, is_frameworks_own, is_primitive
+from gradcheck.subject.frameworks import (
+    derives_from,
+    framework_of,
+    is_checked,
+    is_custom_vjp,
+    is_frameworks_own,
+    is_installed,
+    is_primitive,
+    not_installed,
+)
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
 __all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
@@ -83,7 +92,7 @@ def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | Non
             )
         table = functions.table_in(node) if node is not None else None
         if node is not None and table:
-            called = f"{getattr(part, '__name__', 'it')}({', '.join(functions.arguments(node))})"
+            called = f"{getattr(part, '__name__', 'it')}({', '.join(text.arguments(node))})"
             return (
                 f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
                 "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
@@ -95,9 +104,11 @@ def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | Non
 def _of_class(cls: type) -> tuple[str, str] | None:
     name = cls.__name__
     framework = framework_of(cls)
+    if framework is not None and is_checked(framework) and not is_installed(framework):
+        return not_installed(name, framework)
     if framework is not None:
-        is_checked = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
-        is_like_one = not is_checked and (has(cls, "forward") or has(cls, "backward"))
+        is_of_torch = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
+        is_like_one = not is_of_torch and (has(cls, "forward") or has(cls, "backward"))
         return foreign(name, framework) if is_like_one else None
     if closures.method_of(cls) is not None:
         return None

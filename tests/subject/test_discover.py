@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import UsageError
+from gradcheck.subject import frameworks
 from gradcheck.subject.discover import discover, nothing_found, of_object
 
 LAYER = """\
@@ -126,20 +127,58 @@ def test_halves_under_other_names(write):
     assert targets("a.py") == ["a.py::Act", "a.py::Loss"]
 
 
-def test_torch_layers_are_listed_without_importing_torch(write):
+@pytest.fixture
+def without_frameworks(monkeypatch):
+    for name in ("torch", "jax", "autograd"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+    monkeypatch.setattr(frameworks, "find_spec", lambda name: None)
+
+
+def test_torch_layers_are_listed_where_there_is_no_torch(write, without_frameworks):
     write(
         a="import torch\nfrom torch import nn\nraise RuntimeError('not run')\n"
-        "class Net(nn.Module):\n    def forward(self, x): return x\n",
-        fake="class Module:\n    pass\nModule.__module__ = 'torch.nn.modules.module'\n",
-        b="from fake import Module\nclass Net(Module):\n    def forward(self, x): return x\n"
+        "class Layer(torch.autograd.Function):\n    pass\n"
+        "class Net(nn.Module):\n    def forward(self, x): return Layer.apply(x)\n"
+        "class NothingByHand(nn.Module):\n    def forward(self, x): return x\n"
+    )
+    found = discover("a.py")
+    assert [layer.name for layer in found] == ["Layer", "Net"]
+    assert found[1].reason == "Net needs torch, which is not installed"
+    assert found[1].fix == "pip install 'gradcheck[torch]'"
+
+
+@pytest.mark.parametrize(("framework", "function"), [("jax", "custom_vjp"), ("autograd", "primitive")])
+def test_what_needs_another_framework_says_how_to_get_it(write, without_frameworks, framework, function):
+    write(a=f"from {framework} import {function}\n\n@{function}\ndef f(x):\n    return x\n")
+    for target in ("a.py", "a.py::f"):
+        found = only(discover(target))
+        assert (found.name, found.obj) == ("f", None)
+        assert found.reason == f"f needs {framework}, which is not installed"
+        assert found.fix == f"pip install 'gradcheck[{framework}]'"
+
+
+def test_what_needs_no_framework_is_found_beside_what_does(write, without_frameworks):
+    write(
+        a="import torch, jax\n" + LAYER.format("Plain") + "class F(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x): return x\n    @staticmethod\n    def backward(ctx, g): return g\n"
+    )
+    assert [(layer.name, layer.reason) for layer in discover("a.py")] == [
+        ("Plain", None),
+        ("F", "F needs torch, which is not installed"),
+    ]
+
+
+def test_layers_of_frameworks_that_are_not_checked_say_so(write):
+    write(
+        fake="class Layer:\n    pass\nLayer.__module__ = 'keras.src.layers.layer'\n",
+        b="from fake import Layer\nclass Net(Layer):\n    def forward(self, x): return x\n"
         "    def backward(self, x): return x\n",
     )
-    for path in ("a.py", "b.py"):
-        found = only(discover(path))
+    for target in ("b.py", "b.py::Net"):
+        found = only(discover(target))
         assert (found.name, found.obj) == ("Net", None)
-        assert found.reason == "Net is a torch layer: only layers on NumPy arrays are checked yet"
-        assert "torch.autograd.gradcheck" in found.fix
-    assert only(discover("b.py::Net")).reason == "Net is a torch layer: only layers on NumPy arrays are checked yet"
+        assert found.reason == "Net is a keras layer: those of NumPy, torch, jax and autograd are checked"
+        assert found.fix.startswith("use functions of NumPy arrays")
 
 
 def test_files_without_layers_are_not_run(write):
