@@ -97,15 +97,9 @@ def spellings_of(name: str) -> tuple[str, ...]:
 def returns(node: Function) -> list[list[str]]:
     """Return what each return of a function gives, as names: those of variables, empty for other expressions."""
     values = [node.body] if isinstance(node, ast.Lambda) else [part.value for part in _own(node, ast.Return)]
-    return [
-        [
-            label
-            for item in (value.elts if isinstance(value, ast.Tuple | ast.List) else [value])
-            for label in _labels(item)
-        ]
-        for value in values
-        if value is not None and not (isinstance(value, ast.Constant) and value.value is None)
-    ]
+    given = [v for v in values if v is not None and not (isinstance(v, ast.Constant) and v.value is None)]
+    items = (value.elts if isinstance(value, ast.Tuple | ast.List) else [value] for value in given)
+    return [[label for item in several for label in _labels(item)] for several in items]
 
 
 def stacked(node: Function) -> int:

@@ -121,7 +121,7 @@ class LocalSubject:
         read = read_gradients(returned, owed, ())
         if isinstance(returned, Mapping) and not read.values:
             raise UncheckedError(
-                f"{self.name} returned gradients under {', '.join(map(str, returned))}, expected {', '.join(self._wrt)}",
+                f"{self.name} returned gradients of {', '.join(map(str, returned))}, expected {', '.join(self._wrt)}",
                 fix=f"call them after the inputs: return dict({', '.join(f'd{name}=...' for name in self._wrt)})",
             )
         values = {name: _pulled(dout, g, primals[name]) for name, g in read.values.items()}
