@@ -9,6 +9,7 @@ from gradcheck.errors import GradientError, UncheckedError, UsageError
 if TYPE_CHECKING:
     from gradcheck.api import assert_gradients, check
     from gradcheck.records import Case, Finding, Location, Report, SubjectReport
+    from gradcheck.subject.conventions.tensors import through
 
 __all__ = [
     "Case",
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "assert_gradients",
     "check",
+    "through",
 ]
 
 __version__ = "0.1.0"
@@ -30,6 +32,7 @@ __version__ = "0.1.0"
 # not pay for NumPy then.
 _HOMES = dict.fromkeys(("Case", "Finding", "Location", "Report", "SubjectReport"), "records")
 _HOMES |= dict.fromkeys(("assert_gradients", "check"), "api")
+_HOMES["through"] = "subject.conventions.tensors"
 
 
 def __getattr__(name: str) -> Any:

@@ -93,7 +93,7 @@ def test_the_repeat_line_keeps_the_signature_that_was_given(engine, run):
     assert """repeat: gradcheck layers.py::Affine --signature '(n)->(n)' --case "n=2 seed=0"\n""" in out
 
 
-NO_RULES = dict.fromkeys(("select", "extend_select", "ignore", "error", "warning", "config"))
+NOTHING_ELSE = dict.fromkeys(("convention", "select", "extend_select", "ignore", "error", "warning", "config"))
 
 
 def test_options_reach_the_engine(engine, run, tmp_path, monkeypatch):
@@ -104,9 +104,9 @@ def test_options_reach_the_engine(engine, run, tmp_path, monkeypatch):
     assert calls == [
         (
             ["a.py", "b.py::B"],
-            {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"} | NO_RULES,
+            {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"} | NOTHING_ELSE,
         ),
-        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"} | NO_RULES),
+        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"} | NOTHING_ELSE),
     ]
 
 
@@ -116,7 +116,7 @@ def test_the_choice_of_rules_reaches_the_engine_and_the_repeat_line(engine, run,
     given = ["--select", "GC1,GC2", "--ignore", "GC205", "--ignore", "GC206", "--error", "ALL", "--isolated"]
     _, out, _ = run("layers.py", "--extend-select", "GC3", *given, "--warning", "GC101")
     chosen = {"select": "GC1,GC2", "extend_select": "GC3", "ignore": "GC205,GC206", "error": "ALL", "warning": "GC101"}
-    assert calls[0][1] == {"seed": 0, "case": None, "signature": None, "profile": "default", "config": None} | chosen
+    assert calls[0][1] == NOTHING_ELSE | {"seed": 0, "case": None, "signature": None, "profile": "default"} | chosen
     assert (
         "repeat: gradcheck layers.py::Affine --extend-select GC3 --select GC1,GC2 --ignore GC205,GC206 --error ALL "
         '--warning GC101 --isolated --case "n=2 seed=0"\n'
@@ -506,14 +506,20 @@ def test_right_layers_only(run, layers):
     assert "talks" not in out
 
 
+NEEDS_RATE = (
+    "class Scale:\n    def forward(self, x):\n        return x * rate\n\n"
+    "    def backward(self, dout):\n        return dout * rate\n"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("missing.py", None),
         ("syntax.py", "class Layer(:\n"),
-        ("raises.py", "raise RuntimeError('not today')\n" + LAYERS),
-        ("exits.py", "import sys\nsys.exit(0)\n" + LAYERS),
-        ("asks.py", "input('your name? ')\n" + LAYERS),
+        ("raises.py", "rate = 1 / 0\n" + NEEDS_RATE),
+        ("exits.py", "rate = exit(0)\n" + NEEDS_RATE),
+        ("asks.py", "rate = input('rate? ')\n" + NEEDS_RATE),
         ("empty.py", "x = 1\n"),
         ("notes.ipynb", "this is no JSON"),
     ],
@@ -528,6 +534,15 @@ def test_what_cannot_be_checked_is_one_clear_message(run, tmp_path, monkeypatch,
     assert "Traceback" not in out + err
     assert name in out + err
     assert "to fix it: " in err or "to fix it: " in out
+
+
+@pytest.mark.parametrize("statement", ["raise RuntimeError('not today')", "exit(0)", "input('name? ')", "1 / 0"])
+def test_what_no_layer_needs_costs_none(run, tmp_path, monkeypatch, statement):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").write_text(statement + "\n" + LAYERS, encoding="utf-8")
+    status, out, _ = run("script.py::Mul")
+    assert status == 0
+    assert out.endswith("1 pass, 0 fail, 0 unchecked\n")
 
 
 def test_the_shipped_rules_can_be_looked_up(run):

@@ -16,7 +16,7 @@ from gradcheck.rules.catalogue import CATALOGUE
 from tests.corpus import ODD, WRONG
 from tests.faulty import KINDS
 
-PARTS = 1 if os.environ.get("GRADCHECK_CORPUS") == "all" else 12
+PARTS = 1 if os.environ.get("GRADCHECK_CORPUS") == "all" else 24
 PART = (2 * sys.version_info.minor + (np.lib.NumpyVersion(np.__version__) >= "2.4.0")) % PARTS
 SEED = 0
 

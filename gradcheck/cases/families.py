@@ -123,6 +123,11 @@ def is_train_flag(name: str) -> bool:
     return bool(_TRAIN.match(name))
 
 
+def is_option(name: str) -> bool:
+    """Whether the name alone says that an argument of forward is no array: a flag, an axis, a dict of options."""
+    return any(pattern.match(name) for pattern in (_TRAIN, _OPTIONS, _AXIS))
+
+
 def domains(name: str, source: str) -> tuple[Domain, ...]:
     """Return the domains to try for real inputs, by the layer's first argument and its source.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,16 +10,17 @@ from gradcheck.diagnosis.watch import first_write
 from gradcheck.evidence.record import Evidence
 from gradcheck.records import Finding, Location
 from gradcheck.subject.blame import blame
+from gradcheck.subject.halves import halves_of
 from gradcheck.subject.names import gradient_names
 from gradcheck.subject.protocol import Array, point_of
-from gradcheck.subject.source import definition, location, location_of
+from gradcheck.subject.source import bare, code_of, definition, location, location_of
 
 _ANYWHERE = frozenset({"GC308", "GC309"})  # forward or backward: which of them is not known
 
 
 def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
     """Return the line that a finding comes from, as exactly as it can be known."""
-    backward = obj[1] if isinstance(obj, tuple) else getattr(obj, "backward", obj)
+    backward = obj[1] if isinstance(obj, tuple) else _second(obj)
     if finding.rule in _ANYWHERE:
         return None
     if finding.rule in {"GC602", "GC603"} and evidence.raised is not None:
@@ -29,6 +29,12 @@ def locate(obj: Any, finding: Finding, evidence: Evidence) -> Location | None:
         return _writer(finding, evidence) or location_of(backward)
     made = _maker(backward, finding.argument, [a.name for a in evidence.owed if a.kind == "input"])
     return made or location_of(backward)
+
+
+def _second(obj: Any) -> Any:
+    """Return the second half of a layer: a method under whatever name, or the rule of a `jax.custom_vjp`."""
+    halves = halves_of(obj)
+    return getattr(obj, "bwd", obj) if halves is None else getattr(obj, halves.backward)
 
 
 def _writer(finding: Finding, evidence: Evidence) -> Location | None:
@@ -44,13 +50,13 @@ def _writer(finding: Finding, evidence: Evidence) -> Location | None:
 
 def _maker(backward: Any, argument: str | None, inputs: list[str]) -> Location | None:
     """Return the assignment in backward that makes a gradient: ``self.dW = …``, or that of what it returns."""
-    node = definition(backward)
-    if node is None:
+    node, code = definition(backward), code_of(bare(backward))
+    if node is None or code is None:
         return None
     statement = (_attribute(node, argument) if argument else None) or _returned(node, argument, inputs)
     if statement is None:
         return None
-    return location(inspect.unwrap(backward).__code__.co_filename, statement.lineno)
+    return location(code.co_filename, statement.lineno)
 
 
 def _attribute(node: ast.AST, argument: str) -> ast.stmt | None:

@@ -13,7 +13,7 @@ from gradcheck.errors import UsageError
 from gradcheck.evidence.agree import Arrays, bitwise
 from gradcheck.evidence.calls import BackwardRaised, Counted, draw_cotangents, well_formed
 from gradcheck.evidence.record import NotComparableError, Overwrite, Shared
-from gradcheck.subject.parameters import is_gradient_slot
+from gradcheck.subject.names import is_gradient_slot
 from gradcheck.subject.protocol import Array, Gradients, Outputs, Primals, Pullback, Session
 from gradcheck.subject.world import floating_errors, generators_watched
 

@@ -152,6 +152,9 @@ def _subject_lines(subject: SubjectReport, name_width: int, label_width: int, *,
         yield from _indented(repeat_lines(subject, case, repeat))
 
 
+_PLAIN = frozenset({"", "layer object", "function pair", "closure"})  # what goes without saying
+
+
 def _about(subject: SubjectReport, shown: Sequence[Finding]) -> str:
     """Say in one line what the verdict rests on."""
     if subject.verdict in ("inconclusive", "unchecked"):
@@ -161,11 +164,12 @@ def _about(subject: SubjectReport, shown: Sequence[Finding]) -> str:
         warnings = len(shown) - errors
         parts = [_count(errors, "error")] + ([_count(warnings, "warning")] if warnings else [])
         parts += [f"shapes {_clean(subject.signature)}"] if subject.signature else []
+        parts += _reading(subject)
         accused = {finding.argument for finding in shown}
         right = [_clean(name) for name in subject.resolution if name not in accused]
         parts += [f"right where it could be compared: {', '.join(right)}"] if right else []
         return " · ".join(parts)
-    parts = [_count(len(subject.rules), "rule"), _count(subject.cases, "case")]
+    parts = [_count(len(subject.rules), "rule"), _count(subject.cases, "case"), *_reading(subject)]
     caught = [value for value in subject.resolution.values() if math.isfinite(value)]
     blind = [_clean(name) for name, value in subject.resolution.items() if not math.isfinite(value)]
     parts += [f"would have caught a relative error of {_short(max(caught))}{_in_one(subject)}"] if caught else []
@@ -173,6 +177,11 @@ def _about(subject: SubjectReport, shown: Sequence[Finding]) -> str:
     parts += [f"nothing learned about {', '.join(blind)}"] if blind else []
     parts += [_one_line(subject.reason)] if subject.reason else []
     return " · ".join(parts)
+
+
+def _reading(subject: SubjectReport) -> list[str]:
+    """Say how a layer was read, where more than one reading is thinkable."""
+    return [] if subject.convention in _PLAIN else [f"read as {_clean(subject.convention)}"]
 
 
 def _in_one(subject: SubjectReport) -> str:

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from gradcheck.errors import UsageError
+from gradcheck.subject.absent import UnavailableError, needs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.limit import time_limit
 from gradcheck.subject.protocol import Argument, Outputs, Primals
@@ -89,6 +90,8 @@ def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             return function(*args, **kwargs)
     except SystemExit as error:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+    except ModuleNotFoundError as error:
+        raise UnavailableError(*needs(error.name or str(error))) from error
 
 
 def arguments_of(inputs: Mapping[str, Any], constants: Set[str]) -> tuple[Argument, ...]:

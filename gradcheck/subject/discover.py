@@ -19,7 +19,10 @@ from typing import Any
 from gradcheck.errors import UsageError
 from gradcheck.records import Location
 from gradcheck.subject import functions, outline, pairing, recognise, source
+from gradcheck.subject.absent import base_of
 from gradcheck.subject.files import File, Loaded, Obstacle, read
+from gradcheck.subject.frameworks import is_installed, not_installed
+from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
 
 
@@ -48,6 +51,14 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a configuration may call it: its target, its name and, in a module, ``pkg.mod.Name``."""
+        thing = self.obj[0] if isinstance(self.obj, tuple) and self.obj else self.obj
+        module = getattr(thing, "__module__", None)
+        dotted = isinstance(module, str) and module != "__main__" and not module.startswith(MADE_UP)
+        return (self.target, self.name, *((f"{module}.{self.name}",) if dotted else ()))
 
 
 def discover(target: str) -> list[Found]:
@@ -87,7 +98,7 @@ def of_object(obj: object) -> Found:
     >>> of_object((scale_forward, scale_backward)).name
     'scale'
     """
-    thing = obj[0] if isinstance(obj, tuple) and obj else obj
+    thing: Any = source.bare(obj[0] if isinstance(obj, tuple) and obj else obj)
     if not isinstance(thing, type) and not hasattr(thing, "__name__"):
         thing = getattr(thing, "func", type(thing))  # a partial has the name of its function, an instance of its class
     qualified = str(getattr(thing, "__qualname__", getattr(thing, "__name__", type(thing).__name__)))
@@ -132,12 +143,23 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
         for name, (location, obstacle) in file.lost.items()
         if name not in likely and not name.startswith("_")
     ]
-    torch = [name for name, node in likely.items() if outline.is_torch(node, file.tree)]
-    if likely.keys() - torch or (single and not torch and outline.may_inherit(file.tree)):
-        found += _run(file, likely)
-    else:
-        found += [_unchecked(file, name, recognise.foreign(name, "torch")) for name in torch]
+    without = {name: told for name, node in likely.items() if (told := _without_framework(file, name, node))}
+    found += [_unchecked(file, name, told) for name, told in without.items()]
+    likely = {name: node for name, node in likely.items() if name not in without}
+    if likely or (single and not without and _may_hold_others(file)):
+        found += (layer for layer in _run(file, likely) if layer.name not in without)
     return sorted(found, key=lambda layer: _order(layer.location))
+
+
+def _may_hold_others(file: File) -> bool:
+    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
+    return outline.may_inherit(file.tree) or recognise.knows_others()
+
+
+def _without_framework(file: File, name: str, node: ast.AST | None) -> Obstacle | None:
+    """Say that a layer is another framework's, which is not installed; None if it is, or if it is of none."""
+    framework = None if node is None else outline.framework_of(node, file.tree)
+    return None if framework is None or is_installed(framework) else not_installed(name, framework)
 
 
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
@@ -147,9 +169,12 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
     layers = recognise.in_module(loaded.module, file.tree)
     if loaded.failure and not likely:
         yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
-    for name in {**layers, **dict.fromkeys(likely)}:
+    heirs = [name for name, obj in vars(loaded.module).items() if base_of(obj)]  # of what is not installed
+    for name in {**layers, **dict.fromkeys(likely), **({} if likely else dict.fromkeys(heirs))}:
         obj = layers.get(name)
-        obstacle = _trouble(file, loaded, name) or recognise.obstacle(obj, file.tree)
+        own = recognise.obstacle(obj, file.tree)
+        trouble = _trouble(file, loaded, name)
+        obstacle = (own or trouble) if isinstance(obj, type) else (trouble or own)
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:
@@ -180,6 +205,9 @@ def _one(file: File, name: str) -> Found | None:
     if name in file.lost and top not in _names(file):
         location, lost = file.lost[name]
         return _unchecked(file, name, lost, location)
+    told = _without_framework(file, name, outline.layers(file.tree).get(name))
+    if told:
+        return _unchecked(file, name, told)
     loaded = file.run({top, *_couple(name, file.tree), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None

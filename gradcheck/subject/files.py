@@ -9,7 +9,8 @@ from types import ModuleType
 
 from gradcheck.errors import UsageError
 from gradcheck.records import Location
-from gradcheck.subject import load, notebook, source
+from gradcheck.subject import load, notebook, siblings, source
+from gradcheck.subject.parse import parse
 from gradcheck.subject.places import Place
 
 Obstacle = tuple[str, str]  # why something cannot be checked, and what to do about it
@@ -79,18 +80,22 @@ def read(place: Place, *, strict: bool) -> File:
 
 def _python(place: Place) -> File:
     source.remember_file(place.path, place.shown)
-    return File(place, str(place.path.resolve()), load.parse(place.path), lambda _: _imported(place))
+    return File(place, str(place.path.resolve()), parse(place.path), lambda names: _imported(place, names))
 
 
-def _imported(place: Place) -> Loaded:
+def _imported(place: Place, names: Collection[str]) -> Loaded:
     try:
-        module = load.import_module(place.dotted, place.root) if place.dotted else load.import_file(place.path)
+        if place.dotted:
+            module = load.import_module(place.dotted, place.root, script=place.path, names=names)
+        else:
+            module = load.import_file(place.path, names)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit, pytest.skip: whatever the user's code raises
+    except BaseException as error:  # noqa: BLE001 - a package around it that cannot be imported
         failure = load.failure(error, place.path, place.path.name)
         return Loaded(ModuleType("nothing"), lambda _: failure, failure)
-    return Loaded(module, lambda _: None)
+    script = siblings.script_of(module)
+    return Loaded(module, script.trouble if script else lambda _: None)
 
 
 def _notebook(place: Place) -> File:

@@ -14,6 +14,11 @@ SECONDS = 20.0
 AFTER_A_HANG = 0.5  # of all calls after one that did not come back: a check makes many
 _TICK = 0.05
 
+# Of one statement of a file that is run for its definitions, in seconds on the wall: it may wait for what never comes.
+STATEMENT_SECONDS = 10.0
+IMPORT_SECONDS = 60.0  # some frameworks take half of it
+SECONDS_AFTER_A_HANG = 1.0
+
 _started: float | None = None  # when the call that is running now began, in processor time
 _hung = False
 
@@ -60,6 +65,43 @@ def time_limit() -> Iterator[None]:
         yield
     finally:
         _started = outer
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raise `HungError` in what runs below when so much time has gone by, and again each second that it goes on.
+
+    In the main thread of a POSIX system, where nobody else has set an alarm.
+
+    Examples
+    --------
+    >>> with deadline(60):
+    ...     sum(range(10))
+    45
+    """
+    if not _can_alarm():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        raise HungError(f"interrupted after {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def _can_alarm() -> bool:
+    return (
+        hasattr(signal, "setitimer")
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+        and signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    )
 
 
 def _can_interrupt() -> bool:

@@ -6,65 +6,47 @@ afresh each time, under a module name of its own.
 
 from __future__ import annotations
 
-import ast
+import collections
+import collections.abc
 import importlib
 import importlib.util
-import io
 import itertools
 import os
-import random
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+import sysconfig
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+
+from gradcheck.subject import absent, siblings
+from gradcheck.subject.frameworks import extra, needed_by
+from gradcheck.subject.process import put_back
+
+MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run from a file outside of any package
 
 
-def parse(path: Path) -> ast.Module:
-    """Return the syntax tree of a Python file.
+def import_file(path: Path, names: Collection[str] = ()) -> ModuleType:
+    """Run a Python file and return its module, with what the ``names`` need though they may be no definitions.
 
-    Raises
-    ------
-    SyntaxError
-        With the line in ``lineno``, also for what only the compiler or the decoder finds.
-    OSError
-        If the file cannot be read.
+    What its statements raise is kept for those who need them (`siblings.script_of`); a syntax error comes through.
     """
-    source = path.read_bytes()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(source, str(path))
-            compile(source, str(path), "exec", dont_inherit=True)
-        except SyntaxError:
-            raise
-        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, ten thousand nested brackets
-            raise SyntaxError(str(error), (str(path), 1, None, None)) from error
-    return tree
-
-
-def import_file(path: Path) -> ModuleType:
-    """Run a Python file and return its module; whatever it raises comes through."""
     path = path.resolve()
     root, dotted = package_name(path)
     if dotted:
-        return import_module(dotted, root, script=path)
-    module = new_module(path.stem, str(path))
-    try:
-        with contained(path, *project_folders(path)):
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))  # a .pyc may lag
-    except BaseException:
-        del sys.modules[module.__name__]
-        raise
-    return module
+        return import_module(dotted, root, script=path, names=names)
+    with contained(path, *project_folders(path)):
+        return siblings.alone(path, _new_name(path.stem), names)
 
 
-def import_module(dotted: str, root: Path | None = None, *, script: Path | None = None) -> ModuleType:
+def import_module(
+    dotted: str, root: Path | None = None, *, script: Path | None = None, names: Collection[str] = ()
+) -> ModuleType:
     """Import a module by its dotted name, with ``root`` (or the working directory) in front of ``sys.path``."""
     root = root or Path.cwd()
-    with contained(script or Path(dotted), root, *(project_folders(script) if script else [])):
+    wanted = {script.resolve(): names} if script else {}
+    above = project_folders(script) if script else []
+    with contained(script or Path(dotted), root, *above, own=dotted.partition(".")[0], names=wanted):
         importlib.invalidate_caches()
         return importlib.import_module(dotted)
 
@@ -93,7 +75,7 @@ def project_folders(path: Path) -> list[Path]:
 
 def new_module(stem: str, filename: str) -> ModuleType:
     """Return an empty module that stays in ``sys.modules`` under a name which nobody else uses."""
-    name = f"gradcheck_target_{next(_serial)}_{stem}"
+    name = _new_name(stem)
     spec = importlib.util.spec_from_loader(name, loader=None, origin=filename)
     module = importlib.util.module_from_spec(spec) if spec else ModuleType(name)
     module.__file__ = filename
@@ -109,13 +91,22 @@ def failure(error: BaseException, path: Path, shown: str) -> tuple[str, str]:
     where = f"line {line}" if line else "the import"
     if line:
         reason += f" (line {line})"
+    framework = needed_by(error)
+    if framework is not None:
+        return reason, f"{extra(framework)}, or run gradcheck where {framework} is installed"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return reason, f"install {error.name}, or run gradcheck from the folder that has it"
     return reason, f'mend {where}, or move what only a script does below `if __name__ == "__main__":`'
 
 
 @contextmanager
-def contained(script: Path, *roots: Path, cwd: Path | None = None) -> Iterator[None]:
+def contained(
+    script: Path,
+    *roots: Path,
+    cwd: Path | None = None,
+    own: str = "",
+    names: dict[Path, Collection[str]] | None = None,
+) -> Iterator[None]:
     """Keep what an import does to the process within the import.
 
     Parameters
@@ -127,55 +118,89 @@ def contained(script: Path, *roots: Path, cwd: Path | None = None) -> Iterator[N
         cannot hide anything.
     cwd : Path, optional
         The working directory meanwhile.
+    own : str
+        A package that is the user's wherever it is installed.
+    names : dict
+        What is wanted of a file though it may be no definition.
     """
     before = Path.cwd()
-    path, argv, stdin, bytecode = list(sys.path), sys.argv, sys.stdin, sys.dont_write_bytecode
-    backend, draws = os.environ.get("MPLBACKEND"), random.getstate()
-    with ExitStack() as stack:
-        stack.enter_context(redirect_stdout(_sink()))
-        stack.enter_context(redirect_stderr(_sink()))
-        stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_numpy_as_it_was())
-        stack.enter_context(_names_of([roots[0], before], list(roots[1:])))
-        warnings.simplefilter("ignore")
-        try:
-            sys.path[:] = [str(roots[0]), str(before), *path, *map(str, roots[1:])]
-            sys.argv, sys.stdin, sys.dont_write_bytecode = [str(script)], io.StringIO(), True
-            os.environ.setdefault("MPLBACKEND", "Agg")  # no window, no display needed
-            os.chdir(cwd or before)
-            yield
-        finally:
-            os.chdir(before)
-            sys.path[:] = path
-            sys.argv, sys.stdin, sys.dont_write_bytecode = argv, stdin, bytecode
-            random.setstate(draws)
-            if backend is None:
-                os.environ.pop("MPLBACKEND", None)
+    with put_back(), _retired_names(), absent.defining(), _importable([roots[0], before], list(roots[1:]), own, names):
+        sys.argv = [str(script)]
+        os.chdir(cwd or before)
+        yield
+
+
+@contextmanager
+def imports_of(obj: object) -> Iterator[None]:
+    """Let a layer that was loaded here import, while it runs, what its file could import."""
+    first = obj[0] if isinstance(obj, tuple) and obj else obj
+    module = sys.modules.get(getattr(first, "__module__", None) or "")
+    if module is None or not (siblings.script_of(module) and module.__file__):
+        yield
+        return
+    path = Path(module.__file__)
+    with _importable([package_name(path)[0], Path.cwd()], project_folders(path)):
+        yield
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Forget the user's modules afterwards: who imports ``utils`` next must find their own."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in sys.modules.keys() - before:
+            if siblings.script_of(sys.modules[name]) or name.startswith(MADE_UP):
+                del sys.modules[name]
+                _stamps.pop(name, None)
 
 
 _serial = itertools.count(1)
 
-# Modules that came with an import of ours, with the state of their files then: a changed one is imported anew.
-_stamps: dict[str, tuple[str, int, int]] = {}
 
-
-def _sink() -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # not a StringIO: some scripts re-wrap sys.stdout.buffer
+def _new_name(stem: str) -> str:
+    return f"{MADE_UP}{next(_serial)}_{stem}"
 
 
 @contextmanager
-def _numpy_as_it_was() -> Iterator[None]:
-    """Restore NumPy's global generator and error state; without loading NumPy."""
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is None:
-        yield
-        return
-    draws = numpy.random.get_state()
-    try:
-        with numpy.errstate():
+def _importable(
+    front: list[Path], back: list[Path], own: str = "", names: dict[Path, Collection[str]] | None = None
+) -> Iterator[None]:
+    """Let modules be found in these folders, before and after those on ``sys.path``."""
+    path = list(sys.path)
+
+    def is_users(place: Path) -> bool:
+        return _is_users(place, [*front, *back]) or bool(own and place.is_relative_to(front[0] / own))
+
+    finder = siblings.Finder(is_users, names or {})
+    with _names_of(front, back):
+        sys.path[:] = [*map(str, front), *path, *map(str, back)]
+        sys.meta_path.insert(0, finder)
+        try:
             yield
+        finally:
+            sys.meta_path.remove(finder)
+            sys.path[:] = path
+
+
+@contextmanager
+def _retired_names() -> Iterator[None]:
+    """Let ``from collections import Hashable`` work, as it did before Python 3.10."""
+    retired = [name for name in collections.abc.__all__ if not hasattr(collections, name)]
+    for name in retired:
+        setattr(collections, name, getattr(collections.abc, name))
+    try:
+        yield
     finally:
-        numpy.random.set_state(draws)
+        for name in retired:
+            delattr(collections, name)
+
+
+# Modules that came with an import of ours, with the state of their files then: a changed one is imported anew.
+_stamps: dict[str, tuple[str, int, int]] = {}
+
+_STDLIB = Path(sysconfig.get_path("stdlib"))
 
 
 @contextmanager
@@ -206,8 +231,10 @@ def _names_of(front: list[Path], back: list[Path]) -> Iterator[None]:
 
 
 def _is_users(place: Path, folders: list[Path]) -> bool:
-    """Whether a module is the user's own, though a virtual environment may lie in the project."""
-    return "site-packages" not in place.parts and any(place.is_relative_to(folder) for folder in folders)
+    """Whether a module is the user's own, though a virtual environment or Python itself may lie in the project."""
+    is_installed = {"site-packages", "dist-packages"} & {*place.parts} or place.is_relative_to(_STDLIB)
+    is_ours = place.is_relative_to(Path(__file__).parents[1])
+    return not (is_installed or is_ours) and any(place.is_relative_to(folder) for folder in folders)
 
 
 def _is_displaced(top: str, module: ModuleType, front: list[Path], back: list[Path], others: set[Path]) -> bool:

@@ -11,6 +11,12 @@ _SYNONYMS = (
     frozenset({"x", "input", "inputs", "in", "inp", "a_prev"}),
 )
 
+# What the gradient of a layer's only input is kept under, whatever the input is called.
+OF_INPUT = (
+    *("dinputs", "dinput", "dx", "d_x", "d_input", "d_inputs", "grad_input", "input_grad", "grad_inputs", "delta"),
+    *("input_gradient", "gradient_input"),
+)
+
 _TARGET = re.compile(
     r"^_?(t|ts|targets?|labels?|y_?(true|target|real|gt|actual|label)s?|true|truth|ground_?truth|actual|expected|desired"
     r"|observed|teacher|(y_?)?one_?hot|gt)$",
@@ -45,3 +51,11 @@ def gradient_names(name: str) -> tuple[str, ...]:
         spellings += [f"{word}_gradient", f"gradient_{word}", f"{word}_grads", f"grads_{word}", f"delta_{word}"]
         spellings += [f"d{word}_", f"dl_d{word}", f"dld{word}", f"g{word}", f"g_{word}"]
     return tuple(spellings)
+
+
+def is_gradient_slot(name: str) -> bool:
+    """Whether an array's own name says that it holds a gradient (``dW``, ``grads[0]``)."""
+    last = name.rpartition(".")[2].lower()
+    return (
+        "grad" in name.lower() or (last.startswith("d") and 2 <= len(last) <= 3) or last.startswith(("dw", "db", "d_"))
+    )

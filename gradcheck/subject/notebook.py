@@ -5,22 +5,18 @@ assignments whose names these use, and so on down. Calls that train, print and p
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
-import builtins
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from gradcheck.records import Location
-from gradcheck.subject import cells, load, needs, source
-
-Trouble = tuple[str, str]  # why a layer cannot be checked, and what to do about it
+from gradcheck.subject import cells, load, source
+from gradcheck.subject.script import Script, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,80 +55,20 @@ class Notebook:
         trouble : callable
             ``trouble(name)`` says why a definition cannot be used though the notebook has it, or None.
         """
-        kept = needs.statements(self.tree.body, set(roots))
         module = load.new_module(self.path.stem, self.filename)
         vars(module).update(get_ipython=_Shell, display=_ignore)
+        script = Script(self.filename, self.tree.body, self._in_broken_cell)
         with load.contained(self.path, *load.project_folders(self.path), cwd=self.path.parent):
-            failed = self._run(kept, vars(module))
-        return module, lambda name: self._trouble(name, kept, vars(module), failed)
+            script.run(vars(module), roots)
+        return module, script.trouble
 
-    def _run(self, statements: list[ast.stmt], namespace: dict[str, Any]) -> dict[str, Trouble]:
-        """Run the statements one by one; those that raise leave their names to the returned dict."""
-        failed: dict[str, Trouble] = {}
-        flags = 0
-        for statement in statements:
-            names = needs.bound(statement)
-            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-                flags |= sum(getattr(__future__, name).compiler_flag for name in names)
-            try:
-                code = compile(ast.Module([statement], []), self.filename, "exec", flags=flags, dont_inherit=True)
-                exec(code, namespace)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001 - SystemExit, pytest.skip: whatever the user's code raises
-                partly = not isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.Assign)
-                names = {name for name in names if not (partly and name in namespace)}
-                failed.update(dict.fromkeys(names, self._raised(error, statement)))
-            else:
-                failed = {name: trouble for name, trouble in failed.items() if name not in names or name == "*"}
-        return failed
-
-    def _trouble(
-        self, name: str, kept: list[ast.stmt], namespace: dict[str, Any], failed: dict[str, Trouble]
-    ) -> Trouble | None:
-        """Follow what a definition needs down to a name that is not there, and say why it is not."""
-        seen: set[str] = set()
-        queue = [name]
-        while queue:
-            name = queue.pop(0)
-            if name in failed:
-                return failed[name]
-            if name not in namespace and not hasattr(builtins, name):
-                trouble = self._why_missing(name) or failed.get("*")
-                if trouble is not None:
-                    return trouble
-            seen.add(name)
-            used = set().union(*(needs.free_names(statement) for statement in kept if name in needs.bound(statement)))
-            queue += sorted(used - seen - set(queue))
-        return None
-
-    def _why_missing(self, name: str) -> Trouble | None:
+    def _in_broken_cell(self, name: str) -> Trouble | None:
         for cell in self.broken:
             binding = rf"^\s*(?:(?:def|class) +{name}\b|{name}\b.*=|.*\bimport\b.*\b{name}\b)"
             if re.search(binding, cell.code, re.MULTILINE):
                 reason, fix = self._syntax_error(cell)
                 return f"`{name}` is not defined: {reason}", fix
-        for node in _outside_functions(self.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
-                place = source.location(self.filename, node.lineno)
-                return (
-                    f"`{name}` is not defined: it comes from {place}, which is not run (only definitions are)",
-                    f"give `{name}` its value by an assignment or a function",
-                )
         return None
-
-    def _raised(self, error: BaseException, statement: ast.stmt) -> Trouble:
-        line, link = statement.lineno, error.__traceback__
-        while link is not None:
-            if link.tb_frame.f_code.co_filename == self.filename:
-                line = link.tb_lineno
-            link = link.tb_next
-        place = source.location(self.filename, line)
-        text = " ".join(str(error).split())
-        reason = f"{place} raised {type(error).__name__}" + (f": {text}" if text else "")
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            return reason, f"install {error.name}, or run gradcheck where it can be imported"
-        return reason, f"mend {place}: {place.text}"
 
     def _syntax_error(self, cell: cells.Cell) -> Trouble:
         error = cell.error or SyntaxError("invalid syntax")
@@ -163,13 +99,6 @@ def read(path: Path, shown: str) -> Notebook:
 
 
 _serial = itertools.count(1)
-
-
-def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield node
-            yield from _outside_functions(node)
 
 
 class _Shell:

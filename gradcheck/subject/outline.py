@@ -8,16 +8,16 @@ import sys
 from collections.abc import Collection, Iterator
 
 from gradcheck.subject import functions, text
+from gradcheck.subject.halves import BACKWARDS, halves_in
 from gradcheck.subject.text import Function
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-# How people call the two halves of a layer. Only the first of each is checked as it stands.
-FORWARDS = ("forward", "fprop", "forward_pass", "__call__")
-BACKWARDS = ("backward", "bprop", "backward_pass", "backprop", "backpropagate")
+# What makes a function one with a backward of its own: `jax.custom_vjp`, and HIPS autograd's `primitive`.
+_DECORATORS = {"jax": "custom_vjp", "autograd": "primitive"}
 
-# The base classes of PyTorch as they are written; such a file is listed without importing torch.
-_TORCH = {"Module", "Function"}
+# A class that leaves one of these to others is a base class.
+_HALVES = ("forward", *BACKWARDS)
 
 
 def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, ast.ClassDef | Function]:
@@ -39,14 +39,15 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, ast.Class
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            own = _methods(node) & set(BACKWARDS) or text.closing_method(node)
-            if own or _bases(node) & ({*classes} | {*known}) or is_torch(node, tree):
+            own = _is_layer_like(node) or text.closing_method(node)
+            if own or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
                 classes[node.name] = node
     concrete: dict[str, ast.ClassDef | Function] = {
         name: node for name, node in classes.items() if not name.startswith("_") and not is_abstract(node)
     }
     written = dict(text.written(tree))
     made = {name: written[forward] for name, (forward, *_) in functions.layers(tree).items()}
+    made |= {name: node for name, node in written.items() if framework_of(node, tree)}
     return concrete | {name: node for name, node in made.items() if name not in concrete}
 
 
@@ -54,7 +55,7 @@ def layer_names(tree: ast.Module, known: Collection[str] = ()) -> set[str]:
     """Return the names of all layer classes, base classes and private ones included, for the ``known`` of others."""
     names = set(known)
     for node in definitions(tree):
-        if isinstance(node, ast.ClassDef) and (_methods(node) & set(BACKWARDS) or _bases(node) & names):
+        if isinstance(node, ast.ClassDef) and (_is_layer_like(node) or _bases(node) & names):
             names.add(node.name)
     return names
 
@@ -83,10 +84,7 @@ def definitions(tree: ast.Module) -> Iterator[Definition]:
 
 def is_abstract(cls: ast.ClassDef) -> bool:
     """Whether the class itself leaves forward or backward to others."""
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name in ("forward", "backward") and is_stub(node)
-        for node in cls.body
-    )
+    return any(isinstance(node, ast.FunctionDef) and node.name in _HALVES and is_stub(node) for node in cls.body)
 
 
 def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -104,16 +102,52 @@ def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return all(_says_nothing(node) for node in function.body)
 
 
-def is_torch(node: ast.AST, tree: ast.Module) -> bool:
-    """Whether a definition is a class written as a ``torch.nn.Module`` or a ``torch.autograd.Function``."""
-    if not (isinstance(node, ast.ClassDef) and _bases(node) & _TORCH):
-        return False
+def framework_of(node: ast.AST, tree: ast.Module) -> str | None:
+    """Return the framework that a layer is written for, None for NumPy.
+
+    Those are a ``torch.autograd.Function``, a ``torch.nn.Module`` with a part written by hand, and a function with one
+    of `_DECORATORS`.
+    """
+    if not isinstance(node, ast.ClassDef):
+        words = _decorators(node)
+        return next(
+            (package for package, word in _DECORATORS.items() if word in words and _imports(tree, package)), None
+        )
+    bases = _bases(node)
+    by_hand = "Function" in bases or ("Module" in bases and _is_by_hand(node))
+    return "torch" if by_hand and _imports(tree, "torch") else None
+
+
+def _is_by_hand(node: ast.AST) -> bool:
+    """Whether a module applies a function that has a backward of its own, or has a backward itself."""
     return any(
-        _top_module(node, alias) == "torch"
+        (isinstance(part, ast.Attribute) and part.attr == "apply")
+        or (isinstance(part, ast.FunctionDef) and part.name in BACKWARDS)
+        for part in ast.walk(node)
+    )
+
+
+def _imports(tree: ast.Module, package: str) -> bool:
+    return any(
+        _top_module(node, alias) == package
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     )
+
+
+def _decorators(node: ast.AST) -> set[str]:
+    """Return the words in the decorators: ``custom_vjp``, among others, of ``@partial(jax.custom_vjp, …)``."""
+    parts = [part for decorator in getattr(node, "decorator_list", ()) for part in ast.walk(decorator)]
+    return {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
+        part.id for part in parts if isinstance(part, ast.Name)
+    }
+
+
+def _is_layer_like(cls: ast.ClassDef) -> bool:
+    """Whether a class has a backward, or both halves under other names."""
+    methods = _methods(cls)
+    return not methods.isdisjoint(BACKWARDS) or halves_in(methods) is not None
 
 
 def _methods(cls: ast.ClassDef) -> set[str]:

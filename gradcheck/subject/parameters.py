@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.subject.equal import same_array
-from gradcheck.subject.names import gradient_names
+from gradcheck.subject.names import OF_INPUT, gradient_names
 from gradcheck.subject.protocol import Array, Missing
 
 _GRADIENT_TABLES = ("grads", "gradients", "grad", "dparams", "gradient", "d_params", "param_grads", "grad_params")
@@ -116,18 +116,6 @@ def arrays_of(layer: object) -> tuple[Kept, ...]:
     return tuple(Kept(sites[0].path, tuple(sites)) for sites in places.values())
 
 
-def overlap(a: Array, b: Array) -> bool:
-    """Whether one array is a view of the other, or both are views of the same elements.
-
-    Examples
-    --------
-    >>> W = np.zeros((3, 2))
-    >>> overlap(W, W.T), overlap(W[:1], W[1:])
-    (True, False)
-    """
-    return _root(a) is _root(b) and np.shares_memory(a, b)
-
-
 def gradient_of(layer: object, kept: Kept) -> object:
     """Return the gradient that stands beside a parameter after backward, or `Missing`."""
     empty: Missing | None = None
@@ -161,6 +149,11 @@ def left_behind(layer: object, name: str, home: Kept | None) -> object:
     return found if label is None else Missing(f"{label} is still None after backward")
 
 
+def left_of_input(layer: object) -> object:
+    """Return what a layer left under a name that means the gradient of its one input, whatever that is called."""
+    return next((value for _, value in _under(layer, OF_INPUT) if isinstance(value, np.ndarray)), None)
+
+
 def left_for(layer: object, names: Iterable[str]) -> dict[str, object]:
     """Return the gradients that backward left for settings of these names; single letters mean too much."""
     found = {name: left_behind(layer, name, None) for name in names if len(name) > 1}
@@ -170,20 +163,6 @@ def left_for(layer: object, names: Iterable[str]) -> dict[str, object]:
 def is_parameter_name(name: str) -> bool:
     """Whether parameters bear such a name: ``W``, ``bias``, ``layers[0].gamma``."""
     return bool(_PARAMETER.match(name.rpartition(".")[2]))
-
-
-def is_gradient_slot(name: str) -> bool:
-    """Whether an array's own name says that it holds a gradient (``dW``, ``grads[0]``)."""
-    last = name.rpartition(".")[2].lower()
-    return (
-        "grad" in name.lower() or (last.startswith("d") and 2 <= len(last) <= 3) or last.startswith(("dw", "db", "d_"))
-    )
-
-
-def _root(a: Array) -> Array:
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
 
 
 def _sites(owner: Any, path: str, home: Any, *, depth: int, seen: set[int]) -> Iterator[Site]:

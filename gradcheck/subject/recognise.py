@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from types import ModuleType
 from typing import Any
 
 from gradcheck.subject import functions, outline, source, text
-from gradcheck.subject.conventions import closures
+from gradcheck.subject.conventions import closures, knows_others, others_claim
+from gradcheck.subject.conventions.tensors import is_tensor
+from gradcheck.subject.frameworks import (
+    derives_from,
+    framework_of,
+    is_checked,
+    is_custom_vjp,
+    is_frameworks_own,
+    is_installed,
+    is_primitive,
+    not_installed,
+)
+from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
-# What has gradients of its own kind: found, but not checked yet.
-_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "chainer", "paddle", "mindspore")
+__all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
+
+_FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
 _BY_HAND = "gradcheck.check((f, vjp), inputs=...)"
 
@@ -24,13 +38,17 @@ def in_module(module: ModuleType, tree: ast.Module) -> dict[str, Any]:
     names = {
         name: obj
         for name, obj in list(vars(module).items())
-        if not name.startswith("_") and getattr(obj, "__module__", None) == module.__name__
+        if not name.startswith("_") and _home(obj) == module.__name__
     }
     found: dict[str, Any] = {}
     for name, obj in names.items():
-        if not isinstance(obj, type) or any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
+        if any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_layer(obj) or closures.method_of(obj) or (not is_base(obj) and obstacle(obj)):
+        if is_custom_vjp(obj) or is_primitive(obj) or others_claim(obj):
+            found[name] = obj
+        elif not isinstance(obj, type):
+            continue
+        elif is_layer(obj) or closures.method_of(obj) or (not is_base(obj) and obstacle(obj)):
             found[name] = obj
     for name, parts in functions.layers(tree).items():
         made = tuple(names.get(part) for part in parts)
@@ -40,15 +58,20 @@ def in_module(module: ModuleType, tree: ast.Module) -> dict[str, Any]:
 
 
 def is_layer(cls: type) -> bool:
-    """Whether the class has a forward and a backward that are really written."""
-    return _has(cls, "forward") and _has(cls, "backward") and not is_base(cls) and _framework(cls) is None
+    """Whether the class has a forward and a backward, under whatever names, that are really written."""
+    if derives_from(cls, _MODULE):
+        by_hand = _writes(cls, "backward") or re.search(r"\.apply\b", source.text_of(cls))
+        return _writes(cls, "forward") and bool(by_hand)
+    own = framework_of(cls) is None or (derives_from(cls, _FUNCTION) and _writes(cls, "forward"))
+    return own and halves_of(cls) is not None and not is_base(cls)
 
 
 def is_base(cls: type) -> bool:
     """Whether the class leaves its forward or backward to those that derive from it."""
     if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
         return True
-    nodes = [source.definition(getattr(cls, name)) for name in ("forward", "backward") if _has(cls, name)]
+    halves = halves_of(cls) or PLAIN
+    nodes = [source.definition(getattr(cls, name)) for name in (halves.forward, halves.backward) if has(cls, name)]
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
@@ -80,72 +103,73 @@ def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | Non
 
 def _of_class(cls: type) -> tuple[str, str] | None:
     name = cls.__name__
-    framework = _framework(cls)
-    if framework is not None and (_has(cls, "forward") or _has(cls, "backward")):
-        return foreign(name, framework)
-    backwards = [method for method in outline.BACKWARDS if _has(cls, method)]
+    framework = framework_of(cls)
+    if framework is not None and is_checked(framework) and not is_installed(framework):
+        return not_installed(name, framework)
+    if framework is not None:
+        is_of_torch = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
+        is_like_one = not is_of_torch and (has(cls, "forward") or has(cls, "backward"))
+        return foreign(name, framework) if is_like_one else None
     if closures.method_of(cls) is not None:
         return None
-    if not backwards or (_has(cls, "forward") and _has(cls, "backward")):
+    backward = next((method for method in BACKWARDS if has(cls, method)), None)
+    if backward is None or halves_of(cls) is not None:
         return None
-    forwards = [method for method in outline.FORWARDS if _has(cls, method)]
-    if not forwards:
+    if is_tensor(cls):
         return (
-            f"{name} has {backwards[0]} but no forward: there is nothing to differentiate",
-            f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
+            f"{name} is the tensor of an engine: what is computed with it can be checked",
+            f"name a function of such tensors: gradcheck.check(gradcheck.through(f, {name}), inputs=(x,))",
         )
-    aliases = [f"forward = {forwards[0]}"] if forwards[0] != "forward" else []
-    aliases += [f"backward = {backwards[0]}"] if backwards[0] != "backward" else []
     return (
-        f"{name} has {forwards[0]} and {backwards[0]}, where forward and backward were expected",
-        f"write `{'; '.join(aliases)}` in the class, or check it by hand: {_BY_HAND}",
+        f"{name} has {backward} but no forward: there is nothing to differentiate",
+        f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",
     )
 
 
 def foreign(name: str, framework: str) -> tuple[str, str]:
-    """Say that a framework's own layer is not checked yet, and what to do about it."""
-    other = "torch.autograd.gradcheck, or " if framework == "torch" else ""
+    """Say that a framework's layers are not checked, and what to do about it."""
     return (
-        f"{name} is a {framework} layer: only layers on NumPy arrays are checked yet",
-        f"use {other}functions of NumPy arrays: {_BY_HAND}",
+        f"{name} is a {framework} layer: those of NumPy, torch, jax and autograd are checked",
+        f"use functions of NumPy arrays: {_BY_HAND}",
     )
 
 
 def why_not(name: str, obj: object) -> tuple[str, str] | None:
     """Say why an object that the user has named cannot be checked; None if it can be tried."""
+    if others_claim(obj):
+        return None
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
-        if isinstance(obj, tuple) or callable(obj) or (_has(cls, "forward") and _has(cls, "backward")):
+        if isinstance(obj, tuple) or callable(obj) or halves_of(obj) is not None:
             return None
         return (
             f"{name} is {_article(cls.__name__)}, not a layer",
             "name a class with forward and backward, or a pair of functions NAME_forward and NAME_backward",
         )
-    if is_layer(obj) or closures.method_of(obj) is not None:
+    # Of a module it is known once it has run.
+    if is_layer(obj) or derives_from(obj, _MODULE) or closures.method_of(obj) is not None:
         return None
     if is_base(obj):
         return (
             f"{name} is a base class: its forward or backward is not written",
             "name a class that derives from it and writes both",
         )
-    missing = " and ".join(method for method in ("forward", "backward") if not _has(obj, method))
+    missing = " and ".join(method for method in ("forward", "backward") if not has(obj, method))
     return obstacle(obj) or (
         f"{name} has no {missing}: it is not a layer",
         f"name a class with forward and backward, or check two functions by hand: {_BY_HAND}",
     )
 
 
-def _has(cls: type, method: str) -> bool:
-    if method == "__call__":  # every class has the one of its metaclass
-        return any("__call__" in vars(base) for base in cls.__mro__)
-    return callable(getattr(cls, method, None))
+def _home(obj: Any) -> str | None:
+    """Return the name of the module that defines an object."""
+    return getattr(obj.fun if is_primitive(obj) else obj, "__module__", None)
 
 
-def _framework(cls: type) -> str | None:
-    """Return the framework that the class derives from, told by module names: nothing is imported to find out."""
-    tops = {str(base.__module__).partition(".")[0] for base in cls.__mro__}
-    return next((name for name in _FRAMEWORKS if name in tops), None)
+def _writes(cls: type, method: str) -> bool:
+    """Whether the class, or one of the user's that it derives from, defines a method."""
+    return any(method in vars(base) for base in cls.__mro__ if not is_frameworks_own(base))
 
 
 def _article(noun: str) -> str:

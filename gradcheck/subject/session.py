@@ -78,18 +78,25 @@ class Unseeded:
 
 
 def carried(layer: object) -> Restore:
-    """Remember what a layer calls its state; return what sets it back."""
-    held = getattr(layer, "__dict__", {})
-    before = {name: copied(value) for name, value in held.items() if _CARRIED.search(name)}
+    """Remember what a layer, and the layers in it, call their state; return what sets it back."""
+    held = [vars(part) for part in _parts(layer, _DEPTH, set())]
+    before = [{name: copied(value) for name, value in names.items() if _CARRIED.search(name)} for names in held]
 
     def restore() -> None:
-        for name in [name for name in held if _CARRIED.search(name)]:
-            if name in before:
-                setattr(layer, name, copied(before[name]))
-            else:
-                delattr(layer, name)
+        for names, then in zip(held, before, strict=True):
+            for name in [name for name in names if _CARRIED.search(name)]:
+                if name in then:
+                    names[name] = copied(then[name])
+                else:
+                    del names[name]
 
     return restore
+
+
+def snapshot(layer: object) -> dict[str, Any]:
+    """Return what tells whether a layer keeps something else now: which objects it holds, and the values of arrays."""
+    held = getattr(layer, "__dict__", {})
+    return {name: (id(value), [a.tobytes() for _, a in arrays_in(value)]) for name, value in held.items()}
 
 
 def flush(layer: object) -> None:
@@ -147,6 +154,17 @@ def _below(holder: object) -> list[Any]:
         return []
     slots = [getattr(holder, name, None) for name in getattr(type(holder), "__slots__", ()) if isinstance(name, str)]
     return [*slots, *getattr(holder, "__dict__", {}).values(), type(holder)]
+
+
+def _parts(holder: object, depth: int, seen: set[int]) -> Iterator[object]:
+    """Yield an object of the user's and those of its attributes, lists and dicts."""
+    if id(holder) in seen or isinstance(holder, type | np.ndarray) or hasattr(holder, "__code__"):
+        return
+    seen.add(id(holder))
+    if hasattr(holder, "__dict__"):
+        yield holder
+    for value in _below(holder) if depth else ():
+        yield from _parts(value, depth - 1, seen)
 
 
 def is_filled(cell: Any) -> bool:

@@ -21,6 +21,7 @@ from types import CodeType, MethodType
 from typing import Any
 
 from gradcheck.records import Location
+from gradcheck.subject.frameworks import is_frameworks_own, is_primitive
 
 
 def location(filename: str, line: int) -> Location:
@@ -83,9 +84,10 @@ def text_of(obj: object) -> str:
     'def text_of(obj: object) -> str:'
     """
     parts: list[object] = []
-    for part in obj if isinstance(obj, tuple) else (obj,):
+    for part in map(bare, obj if isinstance(obj, tuple) else (obj,)):
         kind = part if isinstance(part, type) else type(part)
-        parts += [part] if inspect.isroutine(part) else kind.__mro__
+        written = [cls for cls in kind.__mro__ if not is_frameworks_own(cls)]
+        parts += [part] if inspect.isroutine(part) else written
     return "\n".join(map(_text, parts))
 
 
@@ -152,7 +154,7 @@ def _shown_path(filename: str) -> str:
 
 
 def bare(obj: object) -> object:
-    """Take off what is wrapped around a function: partial, property, method, staticmethod, functools.wraps."""
+    """Take off what is wrapped around a function: partial, property, method, staticmethod, wraps, primitive."""
     while not isinstance(obj, type):
         inner: object
         if isinstance(obj, functools.partial):
@@ -162,7 +164,8 @@ def bare(obj: object) -> object:
         elif isinstance(obj, staticmethod | classmethod | MethodType):
             inner = obj.__func__
         else:
-            inner = getattr(obj, "__dict__", {}).get("__wrapped__")
+            held = getattr(obj, "__dict__", {})
+            inner = held.get("__wrapped__", held.get("fun") if is_primitive(obj) else None)
         if inner is None:
             break
         obj = inner

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import random
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from gradcheck.subject.limit import clock
+from gradcheck.subject.process import put_back
+from gradcheck.subject.replaced import replaced
 
 _seed_numpy, _seed_python = np.random.seed, random.seed
 _reseeded: list[str] = []
@@ -20,30 +20,22 @@ _reseeded: list[str] = []
 
 @contextlib.contextmanager
 def quiet_world() -> Iterator[None]:
-    """Swallow what layers print and warn, and restore the global generators that they draw from.
+    """Swallow what layers print and warn, and set back what they change of the process, global generators included.
 
     Floating-point errors become non-finite values, which the rules look at; they are never exceptions of ours. Memory
     that `numpy.empty` returns holds NaN instead of what happens to be there, often zeros: a gradient that is made of it
     must not be right by luck. Whoever seeds the global generators is noted (`reseeding`).
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        with (
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-            warnings.catch_warnings(),
-            np.errstate(all="ignore"),
-            clock(),
-            _replaced(np, "empty", _filled(np.empty)),
-            _replaced(np, "empty_like", _filled(np.empty_like)),
-            _replaced(np.random, "seed", _noted(_seed_numpy, "np.random.seed")),
-            _replaced(random, "seed", _noted(_seed_python, "random.seed")),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
+    with (
+        put_back(),
+        np.errstate(all="ignore"),
+        clock(),
+        replaced(np, "empty", _filled(np.empty)),
+        replaced(np, "empty_like", _filled(np.empty_like)),
+        replaced(np.random, "seed", _noted(_seed_numpy, "np.random.seed")),
+        replaced(random, "seed", _noted(_seed_python, "random.seed")),
+    ):
+        yield
 
 
 def reseed(seed: int) -> None:
@@ -83,16 +75,6 @@ def _where() -> tuple[Any, ...]:
     """Return where NumPy's global generator stands."""
     state: Any = np.random.get_state()  # noqa: NPY002
     return state[0], state[1].tobytes(), *state[2:]
-
-
-@contextlib.contextmanager
-def _replaced(module: Any, name: str, substitute: Callable[..., Any]) -> Iterator[None]:
-    original = getattr(module, name)
-    setattr(module, name, substitute)
-    try:
-        yield
-    finally:
-        setattr(module, name, original)
 
 
 def _filled(make: Callable[..., Any]) -> Callable[..., Any]:

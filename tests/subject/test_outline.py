@@ -38,12 +38,27 @@ def test_layer_like_definitions(text, expected):
     assert names(text, {"Known"}) == expected
 
 
+def test_decorated_functions_are_layers_where_their_framework_is_imported():
+    text = "@{}\ndef f(x): return x\n"
+    for decorator, framework in (("custom_vjp", "jax"), ("jax.custom_vjp", "jax"), ("primitive", "autograd.extend")):
+        imported = f"from {framework} import {decorator.rpartition('.')[2]}\n"
+        assert list(outline.layers(ast.parse(imported + text.format(decorator)))) == ["f"]
+        assert not outline.layers(ast.parse(text.format(decorator)))
+    partly = "import jax\n" + text.format("partial(jax.custom_vjp, nondiff_argnums=(1,))")
+    assert list(outline.layers(ast.parse(partly))) == ["f"]
+
+
 def test_torch_layers_are_told_by_their_text():
-    tree = ast.parse("import torch.nn as nn\nclass Net(nn.Module):\n    def forward(self, x): return x")
-    assert list(outline.layers(tree)) == ["Net"]
-    assert outline.is_torch(outline.layers(tree)["Net"], tree)
+    tree = ast.parse(
+        "import torch.nn as nn\nfrom torch.autograd import Function\n"
+        "class F(Function): pass\n"
+        "class Net(nn.Module):\n    def forward(self, x): return F.apply(x)\n"
+        "class NothingByHand(nn.Module):\n    def forward(self, x): return x\n"
+    )
+    assert list(outline.layers(tree)) == ["F", "Net"]
+    assert {outline.framework_of(node, tree) for node in outline.layers(tree).values()} == {"torch"}
     own = ast.parse("from mine import Module\nclass Net(Module):\n    def backward(self, x): return x")
-    assert not outline.is_torch(outline.layers(own)["Net"], own)
+    assert outline.framework_of(outline.layers(own)["Net"], own) is None
 
 
 @pytest.mark.parametrize(

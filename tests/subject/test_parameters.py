@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.subject.parameters import arrays_of, gradient_of, homes_of, is_gradient_slot, left_behind, overlap
+from gradcheck.subject.names import is_gradient_slot
+from gradcheck.subject.parameters import arrays_of, gradient_of, homes_of, left_behind
 from gradcheck.subject.protocol import Missing
+from gradcheck.subject.views import overlap
 
 W, B, DW, DB = np.ones((2, 3)), np.zeros(3), np.full((2, 3), 7.0), np.full(3, 8.0)
 

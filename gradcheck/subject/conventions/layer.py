@@ -6,50 +6,50 @@ Parameters come through the constructor or forward, or are made by the layer; th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from gradcheck.subject.build import construct, constructor_names
 from gradcheck.subject.calls import (
-    CACHE_NAMES,
-    OUTPUT_NAMES,
-    BackwardCall,
+    Parameter,
     arguments_of,
     as_returned,
-    call_backward,
     called,
     copied,
     outputs_of,
     parameters_of,
-    plan_backward,
     values_at,
 )
+from gradcheck.subject.conventions.lived import LivedLayer
+from gradcheck.subject.conventions.reading import OF_MODEL, PULLBACK, Reading, candidates
+from gradcheck.subject.conventions.second import Left, call_second, output_left, plan_second, read_left
+from gradcheck.subject.conventions.trying import Vjp, tried
 from gradcheck.subject.equal import responds, same_array, same_outputs
-from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.halves import PLAIN, Halves
+from gradcheck.subject.names import is_gradient_slot
 from gradcheck.subject.parameters import (
     Kept,
     arrays_of,
-    gradient_of,
     homes_of,
-    is_gradient_slot,
-    left_behind,
     left_for,
-    overlap,
 )
 from gradcheck.subject.protocol import (
     Argument,
     Array,
     Gradients,
-    Missing,
     Outputs,
     Primals,
     Pullback,
     Session,
     point_of,
 )
-from gradcheck.subject.session import Unseeded, carried, flush, generators
+from gradcheck.subject.session import Unseeded, flush, generators, snapshot
+from gradcheck.subject.updates import step_taken, takes_steps
+from gradcheck.subject.views import are_apart, without_views
 from gradcheck.subject.world import reseed
 
 
@@ -69,10 +69,9 @@ class LayerSubject:
     takes_more : bool
         Whether forward has further, optional inputs: then values beyond the gradients owed may belong to them.
     seed : int
-        Of the global generators, before each construction.
+        Of the global generators.
     """
 
-    convention = "layer object"
     independent = False  # a second forward replaces the cache of the first
     summed = False
 
@@ -84,6 +83,7 @@ class LayerSubject:
         *,
         name: str,
         constants: frozenset[str] = frozenset(),
+        halves: Halves = PLAIN,
         keywords: frozenset[str] = frozenset(),
         takes_more: bool = False,
         seed: int = 0,
@@ -91,6 +91,9 @@ class LayerSubject:
         self.name = name
         self._seed = seed
         self._make, self._settings, self._inputs = make, dict(settings), dict(inputs)
+        self._halves, self._reading = halves, PULLBACK
+        self._tied: frozenset[str] = frozenset()  # parameters that two layers share
+        self._steps = False  # backward takes a step of gradient descent
         self._keywords = keywords
         self._takes_more = takes_more
         self._rewind = generators(make, globally=False)  # those are seeded
@@ -112,40 +115,42 @@ class LayerSubject:
         self.arguments = (*given, *built)
         self.arguments = tuple(a for a in self.arguments if not self._is_remade(a))
         self.arguments += self._find_kept()
+        self._reading = self._chosen()
+        self.convention = self._reading.convention
+        if self._reading is OF_MODEL:
+            self.arguments = tuple(replace(a, constant=True) if a.kind == "input" else a for a in self.arguments)
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Build the layer, give it its parameters, run forward."""
-        return self._run(self._build(primals), primals)
+        return self.run_on(self._build(primals), primals)
 
     def session(self, primals: Primals, *, forgetful: bool = False) -> Session:
         """Build one layer and keep it."""
-        return _LivedLayer(self, self._build(primals), primals, forgetful=forgetful)
+        return LivedLayer(self, self._build(primals), primals, forgetful=forgetful)
 
-    def _run(self, layer: Any, primals: Primals) -> tuple[Outputs, Pullback]:
+    def run_on(self, layer: Any, primals: Primals) -> tuple[Outputs, Pullback]:
+        """Run a layer that exists."""
         result = self._forward(layer, primals)
-        known = values_at(self._inputs, primals)
-        known |= dict.fromkeys(OUTPUT_NAMES - known.keys(), result)
-        parameters = parameters_of(layer.backward)
-        outputs, cache = outputs_of(result, [p.name for p in parameters if p.required and p.name not in known])
-        if cache is not None:
-            known |= dict.fromkeys(CACHE_NAMES, cache)
-        scalar = len(outputs) == 1 and outputs[0].ndim == 0
-        call = plan_backward(parameters, len(outputs), known.keys(), scalar=scalar)
-        if not (scalar or call.takes_cotangent) and len(outputs) == 1:  # a loss per sample, and the gradient of its sum
-            self.summed, outputs = True, (np.asarray(outputs[0].sum()),)
+        backward = getattr(layer, self._halves.backward)
+        second = plan_second(layer, backward, self._reading, values_at(self._inputs, primals), result)
+        self.summed = self.summed or second.summed
 
         def pullback(cotangents: Outputs) -> Gradients:
-            homes = homes_of(layer, {a.name: primals[a.name] for a in self.arguments if a.kind == "parameter"})
-            returned = call_backward(layer.backward, call, as_returned(cotangents, result), known)
+            parameters = {a.name: primals[a.name] for a in self.arguments if a.kind == "parameter"}
+            homes = homes_of(layer, parameters)
+            returned = call_second(layer, backward, second, as_returned(cotangents, result))
+            steps = {name: step_taken(parameters[name], home) for name, home in homes.items()} if self._steps else {}
             self._reflect(layer, primals)
-            return self._read(layer, call, returned, cotangents, homes)
+            left = Left(layer, None if returned is layer else returned, homes, steps, self._tied)
+            gradients = read_left(self.arguments, second, left, cotangents, alone=not self._takes_more)
+            return replace(gradients, unasked=left_for(layer, self._numbers))
 
         self._reflect(layer, primals)
-        return outputs, pullback
+        return second.outputs, pullback
 
     def _build(self, primals: Primals) -> Any:
         settings = {
-            key: primals[self._built_from[key]] if key in self._built_from else copied(value)
+            key: self._own(primals[self._built_from[key]]) if key in self._built_from else copied(value)
             for key, value in self._settings.items()
         }
         self._rewind()
@@ -163,7 +168,47 @@ class LayerSubject:
     def _forward(self, layer: Any, primals: Primals) -> Any:
         values = values_at(self._inputs, primals)
         positional = [value for name, value in values.items() if name not in self._keywords]
-        return called(layer.forward, *positional, **{name: values[name] for name in self._keywords if name in values})
+        result = called(
+            getattr(layer, self._halves.forward),
+            *positional,
+            **{name: values[name] for name in self._keywords if name in values},
+        )
+        return output_left(layer) if result is None else result
+
+    def _chosen(self) -> Reading:
+        """Choose the reading of the second half by trying those that its name leaves open."""
+        layer = self._build(point_of(self.arguments))
+        parameters = parameters_of(getattr(layer, self._halves.backward))
+        self._steps = takes_steps([p.name for p in parameters if p.name not in self._inputs])
+        known = _READINGS.setdefault(type(layer), {})
+        if self._halves.backward not in known:
+            possible = self._possible(layer, parameters)
+            found = tried(possible, self.arguments, self._as)
+            if found is None:
+                return possible[0]
+            known[self._halves.backward] = found
+        return known[self._halves.backward]
+
+    def _possible(self, layer: Any, parameters: Sequence[Parameter]) -> tuple[Reading, ...]:
+        """Return the readings that the names leave open, and what forward keeps on the layer."""
+        if candidates(self._halves, parameters, self._inputs, stateless=True, loss=True) == (PULLBACK,):
+            return (PULLBACK,)
+        before = snapshot(layer)
+        try:
+            outputs, _ = outputs_of(self._forward(layer, point_of(self.arguments)))
+        except Exception:  # noqa: BLE001 - the first run will say what is the trouble
+            return (PULLBACK,)
+        first = next((a.value for a in self.arguments if a.kind == "input" and a.differentiable), None)
+        loss = first is not None and outputs[0].ndim < first.ndim
+        return candidates(self._halves, parameters, self._inputs, stateless=snapshot(layer) == before, loss=loss)
+
+    def _as(self, reading: Reading) -> Vjp:
+        self._reading = reading
+        return self.vjp
+
+    def _own(self, array: Array) -> Array:
+        """Return the array for the layer to keep; one that updates its parameters may do so to a copy only."""
+        return np.array(array) if self._steps else array
 
     def _is_remade(self, argument: Argument) -> bool:
         """Whether the constructor keeps another array under the name of one that it got (``self.W = W.T``).
@@ -218,22 +263,17 @@ class LayerSubject:
             self._forward(other, moved)
             after = {kept.name: kept.value for kept in arrays_of(other)}
             made = {name: (k, v) for name, (k, v) in made.items() if name in after and same_array(v, after[name])}
-        return self._without_views(layer, list(made.values()))
+        return self._without_views(layer, made)
 
-    def _without_views(self, layer: Any, made: list[tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
-        """Leave out what is another view of the same elements; that which has a gradient is the parameter."""
-        arrays = [kept.value for kept, _ in made]
-        if not any(overlap(a, b) for k, a in enumerate(arrays) for b in arrays[:k]):
-            return made
-        primals = point_of(self.arguments)
-        with contextlib.suppress(Exception):
-            outputs, pullback = self._run(layer, primals)
-            pullback(tuple(map(np.ones_like, outputs)))
-        chosen: list[Kept] = []
-        for kept in sorted((k for k, _ in made), key=lambda k: isinstance(gradient_of(layer, k), Missing)):
-            if not any(overlap(kept.value, other.value) for other in chosen):
-                chosen.append(kept)
-        return [(kept, value) for kept, value in made if any(kept is other for other in chosen)]
+    def _without_views(self, layer: Any, made: dict[str, tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
+        """Leave out what is another view of the same elements (see `without_views`)."""
+        kept = [k for k, _ in made.values()]
+        if not are_apart(kept):
+            with contextlib.suppress(Exception):
+                outputs, pullback = self.run_on(layer, point_of(self.arguments))
+                pullback(tuple(map(np.ones_like, outputs)))
+            kept, self._tied = without_views(layer, kept)
+        return [made[k.name] for k in kept]
 
     def _outputs(self, primals: Primals) -> Outputs:
         primals = {name: np.array(value) for name, value in primals.items()}  # the layer may write into its input
@@ -245,56 +285,6 @@ class LayerSubject:
             if kept.name in self._kept and kept.name in primals and not same_array(kept.value, primals[kept.name]):
                 primals[kept.name][...] = kept.value
 
-    def _read(
-        self, layer: Any, call: BackwardCall, returned: object, cotangents: Outputs, homes: Mapping[str, Kept]
-    ) -> Gradients:
-        """Put together what backward returned and what it left behind."""
-        inputs = [a for a in self.arguments if a.kind == "input"]
-        parameters = [a for a in self.arguments if a.kind == "parameter"]
-        returned = None if returned is layer else returned
-        gradients = read_gradients(returned, inputs, parameters)
-        values = dict(gradients.values)
-        kept = frozenset(a.name for a in self.arguments if values.get(a.name) is None)
-        for argument in self.arguments:
-            if argument.differentiable and values.get(argument.name) is None:
-                left = left_behind(layer, argument.name, homes.get(argument.name))
-                if argument.name in values and isinstance(left, Missing):
-                    left = Missing(f"backward returned None for {argument.name}")
-                if argument.name in values or not gradients.problems or not isinstance(left, Missing):
-                    values[argument.name] = left  # else it is said already: too few gradients came back
-        raw = values
-        if not call.takes_cotangent:
-            scale = float(np.sum(cotangents[0]))
-            values = {key: v if isinstance(v, Missing) else scale * np.asarray(v) for key, v in values.items()}
-        problems, remarks = gradients.problems, gradients.remarks
-        if all(a.name in values for a in inputs if a.differentiable):
-            problems = ()
-        if not parameters and not self._takes_more:
-            problems, remarks = (*problems, *remarks), ()  # they can be the gradients of nothing
-        return Gradients(values, problems, remarks, kept, raw, left_for(layer, self._numbers))
 
-
-class _LivedLayer:
-    """One layer object that is run again and again."""
-
-    def __init__(self, subject: LayerSubject, layer: Any, primals: Primals, *, forgetful: bool) -> None:
-        self._subject, self._layer = subject, layer
-        self._rewind = generators(layer)
-        self._forget = carried(layer) if forgetful else None
-        parameters = {a.name: primals[a.name] for a in subject.arguments if a.kind == "parameter"}
-        self._homes = homes_of(layer, parameters)
-
-    def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
-        """Put the parameters where the layer keeps its own, and run forward."""
-        for name, home in self._homes.items():
-            if not same_array(home.value, primals[name]):
-                home.put(primals[name])
-        flush(self._layer)
-        self._rewind()
-        if self._forget is not None:
-            self._forget()
-        return self._subject._run(self._layer, primals)
-
-    def kept(self) -> Mapping[str, Array]:
-        """Return its arrays as they are now."""
-        return {kept.name: kept.value for kept in arrays_of(self._layer)}
+# What was found out about the second halves of the layers of this process, by trying.
+_READINGS: WeakKeyDictionary[type, dict[str, Reading]] = WeakKeyDictionary()

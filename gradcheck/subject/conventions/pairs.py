@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from gradcheck.subject.calls import (
     plan_backward,
     values_at,
 )
+from gradcheck.subject.conventions.reading import is_cotangent
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
 from gradcheck.subject.protocol import Array, Gradients, Missing, Outputs, Primals, Pullback, Session
@@ -175,9 +175,9 @@ def _planned(
     asked = [p.name for p in parameters if p.required and p.name not in known]
     outputs, cache = outputs_of(result, asked)
     several = isinstance(result, tuple) and cache is None and len(outputs) > 1
-    if several and not (len(asked) == len(outputs) and all(map(_is_cotangent, asked))):
+    if several and not (len(asked) == len(outputs) and all(map(is_cotangent, asked))):
         # (y, x, W) with vjp(dout, saved_x, saved_W): what looks like no cotangent is a cache.
-        count = next((k for k, name in enumerate(asked) if not _is_cotangent(name)), len(asked))
+        count = next((k for k, name in enumerate(asked) if not is_cotangent(name)), len(asked))
         count = min(max(count, 1), len(outputs) - 1)
         outputs, rest = outputs[:count], outputs[count:]
         cache = rest[0] if len(rest) == 1 else rest
@@ -211,11 +211,6 @@ def _by_position(asked: Sequence[str], unbound: Sequence[str], outputs: int, lef
     """
     for names in (unbound, asked):
         if len(names) == outputs + len(left):
-            last = all(map(_is_cotangent, names[-outputs:])) and not _is_cotangent(names[0])
+            last = all(map(is_cotangent, names[-outputs:])) and not is_cotangent(names[0])
             return dict(zip(names[:-outputs] if last else names[outputs:], left, strict=True))
     return {}
-
-
-def _is_cotangent(name: str) -> bool:
-    """Whether a name is one that cotangents bear: ``dout``, ``g``, ``grad_output``, ``ct``, ``upstream``."""
-    return bool(re.match(r"_?(d|g|ct|u|v|cot|bar|delta)", name, re.IGNORECASE))

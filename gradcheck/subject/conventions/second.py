@@ -1,0 +1,178 @@
+"""How the second half of a layer object is to be called after a run of the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import UsageError
+from gradcheck.subject.calls import (
+    CACHE_NAMES,
+    OUTPUT_NAMES,
+    BackwardCall,
+    call_backward,
+    outputs_of,
+    parameters_of,
+    plan_backward,
+)
+from gradcheck.subject.conventions.reading import Reading, chained, is_local, plan_values
+from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.parameters import Kept, left_behind, left_of_input
+from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs
+from gradcheck.subject.unready import unready
+from gradcheck.subject.updates import known_for_updates
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The outputs of a run, and the call that belongs to it.
+
+    ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``; ``summed``: the
+    outputs are losses, added up because no cotangent is taken.
+    """
+
+    outputs: Outputs
+    call: BackwardCall
+    known: Mapping[str, Any]
+    local: bool = False
+    x: Array | None = None
+    summed: bool = False
+
+
+def plan_second(
+    layer: object, backward: Callable[..., Any], reading: Reading, inputs: Mapping[str, Any], result: object
+) -> Second:
+    """Bind the second half of a layer to what the first one was given and returned.
+
+    Raises
+    ------
+    UsageError
+        If it asks for something that is neither.
+    """
+    parameters = parameters_of(backward)
+    known = {**dict.fromkeys(OUTPUT_NAMES, result), **inputs}
+    rates = {name: value for name, value in known_for_updates().items() if name not in known}
+    asked = [p.name for p in parameters if p.required and p.name not in known and p.name not in rates]
+    outputs, cache = outputs_of(result, asked if reading.given == "cotangent" else [])
+    if cache is not None:
+        known |= dict.fromkeys(CACHE_NAMES, cache)
+    known |= rates
+    scalar = len(outputs) == 1 and outputs[0].ndim == 0
+    x = next((v for v in inputs.values() if isinstance(v, np.ndarray) and v.dtype.kind in "fc"), None)
+    if reading.given == "cotangent":
+        call, local = plan_backward(parameters, len(outputs), known.keys(), scalar=scalar), False
+    else:
+        local = is_local(outputs, x)
+        output = result if local else _as_shaped(layer, x, result)
+        call, known = plan_values(reading, parameters, known, inputs, output)
+    summed = not (scalar or local or call.takes_cotangent) and len(outputs) == 1
+    if summed:  # a loss per sample, and the gradient of its sum
+        outputs = (np.asarray(outputs[0].sum()),)
+    return Second(outputs, call, known, local, x, summed)
+
+
+def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
+    """Call the second half.
+
+    Raises
+    ------
+    UncheckedError
+        If the layer is not ready; whatever else it raises comes through as it is.
+    """
+    try:
+        returned: object = call_backward(backward, second.call, cotangents, second.known)
+    except (AttributeError, TypeError) as error:
+        raise unready(layer, error) or error from None
+    return returned
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a second half returned, and what it left behind: gradients on the layer, steps that it took.
+
+    ``tied`` are the parameters that two layers share.
+    """
+
+    layer: object
+    returned: object
+    homes: Mapping[str, Kept]
+    steps: Mapping[str, Array]
+    tied: Set[str] = frozenset()
+
+    def behind(self, argument: Argument, *, only: bool) -> object:
+        """Return the gradient that was not returned, or `Missing`; ``only``: no other input is owed one."""
+        if argument.name in self.tied:
+            how = f"{argument.name} is shared by two layers, each of which has a part of its gradient"
+            return Missing(how, owed=False)
+        found = left_behind(self.layer, argument.name, self.homes.get(argument.name))
+        if isinstance(found, Missing) and argument.name in self.steps:
+            return self.steps[argument.name]
+        if isinstance(found, Missing) and only and argument.kind == "input":
+            behind = left_of_input(self.layer)
+            return found if behind is None else behind
+        return found
+
+
+def read_left(
+    arguments: Sequence[Argument], second: Second, left: Left, cotangents: Outputs, *, alone: bool
+) -> Gradients:
+    """Put together what a second half returned and what it left behind.
+
+    ``alone``: forward takes nothing but these arguments, so that further values are the gradients of nothing.
+    """
+    inputs = [a for a in arguments if a.kind == "input"]
+    parameters = [a for a in arguments if a.kind == "parameter"]
+    returned = left.returned
+    if second.local and second.x is not None:
+        returned = chained(returned, cotangents[0], second.x)
+    gradients = read_gradients(returned, inputs, parameters)
+    values = dict(gradients.values)
+    kept = frozenset(a.name for a in arguments if values.get(a.name) is None)
+    for argument in arguments:
+        if argument.differentiable and values.get(argument.name) is None:
+            behind = left.behind(argument, only=sum(a.differentiable for a in inputs) == 1)
+            if argument.name in values and isinstance(behind, Missing):
+                behind = Missing(f"backward returned None for {argument.name}")
+            if argument.name in values or not gradients.problems or not isinstance(behind, Missing):
+                values[argument.name] = behind  # else it is said already: too few gradients came back
+    raw = values
+    if not (second.call.takes_cotangent or second.local):
+        scale = float(np.sum(cotangents[0]))
+        values = {key: v if isinstance(v, Missing) else scale * np.asarray(v) for key, v in values.items()}
+    problems, remarks = gradients.problems, gradients.remarks
+    if all(a.name in values for a in inputs if a.differentiable):
+        problems = ()
+    if not parameters and alone:
+        problems, remarks = (*problems, *remarks), ()
+    return Gradients(values, problems, remarks, kept, raw)
+
+
+def output_left(layer: object) -> Array:
+    """Return the output of a forward that returns nothing and leaves it on the layer.
+
+    Raises
+    ------
+    UsageError
+        If there is no array under any of the usual names.
+    """
+    held = getattr(layer, "__dict__", {})
+    for name in _LEFT:
+        if isinstance(held.get(name), np.ndarray):
+            return np.asarray(held[name])
+    raise UsageError(
+        "forward returned None, expected an array, or a tuple of arrays",
+        fix=f"return the output, or leave it on the layer under one of the names {', '.join(_LEFT[:4])}",
+    )
+
+
+def _as_shaped(layer: object, x: Array | None, result: object) -> object:
+    """Return the output that a loss keeps of the activation before it, where it is a layer of both."""
+    held = getattr(layer, "__dict__", {})
+    kept = next((held[name] for name in _LEFT if isinstance(held.get(name), np.ndarray)), None)
+    return kept if kept is not None and x is not None and kept.shape == x.shape else result
+
+
+_LEFT = ("output", "outputs", "out", "y", "a", "A", "Y", "activation", "activations", "result", "z", "Z", "y_pred", "p")
