@@ -6,6 +6,7 @@ import contextlib
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def _below(holder: object) -> list[Any]:
     if isinstance(holder, MutableSequence | tuple):
         return list(holder)
     function: Any = getattr(holder, "__func__", holder)
-    if hasattr(function, "__code__"):
+    if isinstance(function, FunctionType):
         closed = [cell.cell_contents for cell in function.__closure__ or () if is_filled(cell)]
         named = [function.__globals__.get(name) for name in function.__code__.co_names]
         return [*closed, *named, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]

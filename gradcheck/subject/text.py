@@ -97,11 +97,9 @@ def spellings_of(name: str) -> tuple[str, ...]:
 def returns(node: Function) -> list[list[str]]:
     """Return what each return of a function gives, as names: those of variables, empty for other expressions."""
     values = [node.body] if isinstance(node, ast.Lambda) else [part.value for part in _own(node, ast.Return)]
-    return [
-        [_label(item) for item in (value.elts if isinstance(value, ast.Tuple | ast.List) else [value])]
-        for value in values
-        if value is not None and not (isinstance(value, ast.Constant) and value.value is None)
-    ]
+    given = [v for v in values if v is not None and not (isinstance(v, ast.Constant) and v.value is None)]
+    items = (value.elts if isinstance(value, ast.Tuple | ast.List) else [value] for value in given)
+    return [[label for item in several for label in _labels(item)] for several in items]
 
 
 def stacked(node: Function) -> int:
@@ -165,6 +163,13 @@ def _own(node: Function, kind: type[_Node]) -> list[_Node]:
         if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             waiting = [*ast.iter_child_nodes(part), *waiting]
     return found
+
+
+def _labels(value: ast.expr) -> list[str]:
+    """Return the keys of a dictionary of gradients, ``{"W": dW}``, or the one name of anything else."""
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+    return names or [_label(value)]
 
 
 def _label(value: ast.expr) -> str:

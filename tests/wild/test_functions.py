@@ -213,3 +213,117 @@ def test_couples_given_by_hand(layer, verdict, convention):
     inputs = (X,) if len(parameters_of(layer[0])) == 1 else (X, 0.5 * X)
     (subject,) = gradcheck.check(layer, inputs=inputs).subjects
     assert (subject.verdict, convention in subject.convention) == (verdict, True), subject
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_derivative(x):
+    s = softmax(x)
+    return s * (1 - s)
+
+
+def softmax_jacobian(x):
+    s = softmax(x)
+    return np.diagflat(s) - np.outer(s, s)
+
+
+def test_the_diagonal_of_a_jacobian_is_called_so():
+    (subject,) = gradcheck.check((softmax, softmax_derivative), profile="tiny").subjects
+    assert subject.verdict == "fail"
+    (finding,) = subject.findings
+    assert any("the diagonal of the Jacobian" in line for line in finding.diagnosis)
+
+
+def test_a_jacobian_is_of_one_vector():
+    assert gradcheck.check((softmax, softmax_jacobian), inputs=(V,)).verdict == "pass"
+    (subject,) = gradcheck.check((softmax, softmax_jacobian), inputs=(X,)).subjects
+    assert subject.verdict == "unchecked"
+    assert subject.reason == (
+        "the derivative of softmax is a matrix, the Jacobian at one vector, but x has 2 dimensions"
+    )
+
+
+def quartic(x):
+    return np.sum(x**4), 4 * x**3
+
+
+def wrong_quartic(x):
+    return np.sum(x**4), x**3
+
+
+def outputs_and_cache(x):
+    cache = x
+    return 2 * x, cache
+
+
+def test_a_value_with_its_gradient_needs_no_names_where_it_is_asked_for():
+    assert gradcheck.check(quartic, inputs=(V,)).verdict == "pass"
+    assert gradcheck.check(wrong_quartic, inputs=(V,)).verdict == "fail"
+    with pytest.raises(gradcheck.UsageError, match="expected \\(output, pullback\\)"):
+        gradcheck.check(outputs_and_cache, inputs=(V,))
+
+
+def cost(X, y, w, b):
+    return np.sum((X @ w + b - y) ** 2) / (2 * len(X))
+
+
+def cost_gradient(X, y, w, b):
+    error = X @ w + b - y
+    dj_dw = X.T @ error / len(X)
+    dj_db = error.sum() / len(X)
+    return dj_db, dj_dw
+
+
+def test_gradients_are_bound_by_the_names_that_they_are_returned_under():
+    given = (X, np.array([0.5, -0.2]), V, 0.3)
+    assert gradcheck.check((cost, cost_gradient), inputs=given).verdict == "pass"
+    wrong = (cost, lambda X, y, w, b: {"w": cost_gradient(X, y, w, b)[1], "b": 2 * cost_gradient(X, y, w, b)[0]})
+    assert gradcheck.check(wrong, inputs=given).verdict == "unchecked"  # one thing is returned: for what?
+    named = {"w": 1.0, "b": 2.0}
+
+    def scaled_gradient(X, y, w, b):
+        db, dw = cost_gradient(X, y, w, b)
+        dw, db = named["w"] * dw, named["b"] * db
+        return dw, db
+
+    assert gradcheck.check((cost, scaled_gradient), inputs=given).verdict == "fail"
+
+
+def dense(W, scale=1.0):
+    def forward(x):
+        def backprop(dy):
+            return dy @ W.T, scale * (x.T @ dy)
+
+        return x @ W, backprop
+
+    return forward
+
+
+def test_a_closure_that_is_at_hand_is_checked_with_what_it_closed_over_and_left_as_it_is():
+    W = np.arange(6.0).reshape(3, 2)
+    assert gradcheck.check(dense(W), inputs=(X,)).verdict == "pass"
+    assert gradcheck.check(dense(W, 2.0), inputs=(X,)).verdict == "fail"
+    assert np.array_equal(W, np.arange(6.0).reshape(3, 2))
+
+
+def test_a_function_whose_import_failed_is_unchecked(tmp_path):
+    layer = """
+        try:
+            from no_such_extension import fast_rows
+        except ImportError:
+            pass
+
+        def rows_forward(x):
+            return x * 2.0, x
+
+        def rows_backward(dout, cache):
+            return fast_rows(dout)
+        """
+    subject = only(tmp_path, layer)
+    assert (subject.verdict, subject.reason) == (
+        "unchecked",
+        "rows_backward needs fast_rows, which could not be imported",
+    )

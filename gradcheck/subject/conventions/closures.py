@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def claims(obj: object) -> bool:
     """Whether it makes a function that returns its pullback, or has a method that does."""
     if inspect.isfunction(obj):
         node = source.definition(obj)
-        return node is not None and text.made_closure(node) is not None
+        return node is not None and (text.made_closure(node) is not None or _is_made(obj))
     return method_of(obj) is not None
 
 
@@ -33,7 +34,7 @@ def method_of(obj: object) -> str | None:
     """Return the method of a class or object that returns its output and a pullback."""
     cls = obj if isinstance(obj, type) else type(obj)
     for name in text.CLOSING:
-        node = source.definition(vars(cls).get(name)) if name in vars(cls) else None
+        node = source.definition(inspect.getattr_static(cls, name, None))
         if node is not None and len(text.arguments(node)) > 1 and text.closure_of(node) is not None:
             return name
     return None
@@ -42,6 +43,8 @@ def method_of(obj: object) -> str | None:
 def interface(obj: Any, _settings: Mapping[str | int, Any]) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
     """Return the parameters of the constructor or maker, and those of what is called with the inputs."""
     method = method_of(obj)
+    if method is None and _is_made(obj):
+        return (), parameters_of(obj)
     if method is None:
         node = source.definition(obj)
         made = text.made_closure(node) if node is not None else None
@@ -65,7 +68,7 @@ def bind(
 ) -> LayerSubject:
     """Bring a maker of closures, or a class or object with such a method, to a layer object."""
     method = method_of(obj)
-    make: Callable[..., Any] = _Maker(obj) if method is None else _with_backward(obj, method)
+    make = _Maker(_remade(obj) if _is_made(obj) else obj) if method is None else _with_backward(obj, method)
     forward = interface(obj, settings)[1]
     subject = LayerSubject(
         make,
@@ -78,6 +81,24 @@ def bind(
     )
     subject.convention = NAME
     return subject
+
+
+def _is_made(function: Any) -> bool:
+    """Whether it is a function that returns its pullback and has closed over arrays: what a maker has made."""
+    node = source.definition(function) if inspect.isfunction(function) else None
+    return node is not None and text.closure_of(node) is not None and bool(_cells_of(function))
+
+
+def _remade(function: Any) -> Callable[[], Any]:
+    """Return a maker of copies of a closure, so that the user's own arrays are left as they are."""
+
+    def make() -> Any:
+        mine = _cells_of(function)
+        cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
+        closure = tuple(CellType(copied(cell.cell_contents)) if name in mine else cell for name, cell in cells)
+        return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, closure)
+
+    return make
 
 
 class _Backward:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import UsageError
+from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.subject.calls import outputs_of
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
@@ -120,6 +120,11 @@ class LocalSubject:
             stacked = np.asarray(returned)
             returned = tuple(stacked) if stacked.shape == (len(owed), *shapes.pop()) else returned
         read = read_gradients(returned, owed, ())
+        if isinstance(returned, Mapping) and not read.values:
+            raise UncheckedError(
+                f"{self.name} returned gradients of {', '.join(map(str, returned))}, expected {', '.join(self._wrt)}",
+                fix=f"call them after the inputs: return dict({', '.join(f'd{name}=...' for name in self._wrt)})",
+            )
         values = {name: _pulled(dout, g, primals[name]) for name, g in read.values.items()}
         for a in owed:
             if values.get(a.name) is None and (a.name in values or not read.problems):

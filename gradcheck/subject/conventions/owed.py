@@ -80,5 +80,5 @@ def targets(names: Sequence[str]) -> list[str]:
 
 def _named(label: str, names: Sequence[str]) -> str | None:
     """Return the input that a gradient is called after: the same case first, for ``dW`` beside ``w``."""
-    same = [name for name in names if label in (f"d{name}", f"d_{name}", f"{name}_grad", f"grad_{name}")]
+    same = [name for name in names if label in (name, f"d{name}", f"d_{name}", f"{name}_grad", f"grad_{name}")]
     return next(iter(same or [name for name in names if label.lower() in spellings_of(name)]), None)
