@@ -1,4 +1,4 @@
-"""The command line: ``gradcheck TARGET...``, and ``gradcheck rules`` and ``gradcheck rule CODE`` to look rules up.
+"""The command line: ``gradcheck TARGET...``, ``gradcheck infer TARGET...``, and commands to look things up.
 
 Exit status: 0 every layer that could be checked passed; 1 a layer failed (with ``--strict``: or could not be checked);
 2 what was asked cannot be done, or nothing was checked; 130 interrupted.
@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,12 +24,18 @@ from gradcheck.cases.profile import PROFILES
 from gradcheck.config import find, no_such_rule
 from gradcheck.errors import UsageError
 from gradcheck.records import Report
-from gradcheck.report import json, junit, pages, text
+from gradcheck.report import hints, json, junit, pages, text
 from gradcheck.report.layout import repeat_command, tally
 
 PASSED, FAILED, NOTHING_CHECKED, INTERRUPTED = 0, 1, 2, 130
 
 _codes = partial(click.option, metavar="CODES", multiple=True)
+_help_too: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+_convention = click.option("--convention", metavar="NAME", help="How the layers are spelled. [default: found out]")
+_config = click.option(
+    "--config", metavar="FILE", help="Read [tool.gradcheck] from this file. [default: nearest pyproject.toml]"
+)
+_isolated = click.option("--isolated", is_flag=True, help="Read no configuration file.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`gradcheck rules` lists the rules, `gradcheck rule CODE` explains one. Exit status: 0 passed, 1 a layer "
-    "failed, 2 usage error or nothing was checked.",
+    context_settings=_help_too,
+    epilog="`gradcheck infer TARGET` prints how layers are built and called, to be corrected; `gradcheck rules` lists "
+    "the rules, `gradcheck rule CODE` explains one, `gradcheck conventions` lists the ways of spelling a layer. "
+    "Exit status: 0 passed, 1 a layer failed, 2 usage error or nothing was checked.",
 )
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
@@ -59,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every draw.")
 @click.option("--case", metavar='"n=2 i=2 seed=0"', help="Check one case only, as a report printed it.")
 @click.option("--signature", metavar='"(n,i),(i,o)->(n,o)"', help="Shapes of the inputs and outputs.")
+@_convention
 @click.option(
     "--profile",
     type=click.Choice(list(PROFILES)),
@@ -72,10 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @_codes("--ignore", help="Without these rules.")
 @_codes("--error", help="Rules that fail the check.")
 @_codes("--warning", help="Rules that are only shown.")
-@click.option(
-    "--config", metavar="FILE", help="Read [tool.gradcheck] from this file. [default: nearest pyproject.toml]"
-)
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@_config
+@_isolated
 @click.version_option(__version__, "--version", prog_name="gradcheck", message="%(prog)s %(version)s")
 def check_command(
     targets: tuple[str, ...],
@@ -85,6 +92,7 @@ def check_command(
     seed: int,
     case: str | None,
     signature: str | None,
+    convention: str | None,
     profile: str,
     strict: bool,
     config: str | None,
@@ -96,18 +104,16 @@ def check_command(
     A TARGET is a .py file, a directory, an .ipynb notebook or a module; or one layer in it, as in layers.py::Affine or
     package.module:Affine.
     """
-    if not targets:
-        raise UsageError("no target was given", fix="name what to check, for example: gradcheck layers.py")
+    _require(targets)
     if output is not None and not output.absolute().parent.is_dir():
         raise UsageError(f"cannot write {output}: there is no such directory", fix="make it, or name another file")
-    if isolated and config is not None:
-        raise UsageError("both --config and --isolated were given", fix="give one: to read a file, or to read none")
+    file = _file(config, isolated=isolated)
 
     # An option that was not given is None; one that was given several times adds up.
     chosen = {name: ",".join(codes) if codes else None for name, codes in rules.items()}
-    file = config if isolated or config is not None else find(Path.cwd())
-    report = _check(targets, seed=seed, case=case, signature=signature, profile=profile, config=file, **chosen)
-    given = {"signature": signature, "profile": None if profile == "default" else profile, **chosen, "config": config}
+    said = {"signature": signature, "convention": convention}
+    report = _engine("check_targets", targets, seed=seed, case=case, **said, profile=profile, config=file, **chosen)
+    given = {**said, "profile": None if profile == "default" else profile, **chosen, "config": config}
     options = [word for name, value in given.items() if value is not None for word in (_flag(name), value)]
     repeat = partial(repeat_command, options=[*options, *(["--isolated"] if isolated else [])])
     if form == "text":
@@ -125,7 +131,38 @@ def check_command(
     return _judge(report, strict=strict, visible=form == "text" and output is None)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=_help_too)
+@click.argument("targets", metavar="TARGET...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(list(hints.FORMS)), default="text", show_default=True)
+@_convention
+@_config
+@_isolated
+def infer_command(
+    targets: tuple[str, ...], *, form: str, convention: str | None, config: str | None, isolated: bool
+) -> int:
+    """Print how each layer in TARGET is spelled, built and called: as hints for pyproject.toml, and as Python.
+
+    What is wrong in them can be corrected and given to the next check. Where nothing was found, what may be meant is
+    printed with the reason.
+    """
+    _require(targets)
+    found = _engine("infer_targets", targets, convention=convention, config=_file(config, isolated=isolated))
+    _put(hints.FORMS[form](found), sys.stdout, encoding=None if form == "text" else "utf-8")
+    return PASSED if any(layer.reason is None for layer in found) else NOTHING_CHECKED
+
+
+@click.command(context_settings=_help_too)
+def conventions_command() -> int:
+    """List the ways of spelling a layer that are known: name, and what is taken for one."""
+    from gradcheck.subject.conventions import claims_of, known_conventions  # noqa: PLC0415 -- as in _engine
+
+    rows = [(convention.NAME, claims_of(convention)) for convention in known_conventions()]
+    width = max(len(name) for name, _ in rows)
+    _put("".join(f"{name.ljust(width)}   {claims}".rstrip() + "\n" for name, claims in rows), sys.stdout)
+    return PASSED
+
+
+@click.command(context_settings=_help_too)
 @click.option("--format", "form", type=click.Choice(list(pages.FORMS)), default="text", show_default=True)
 def rules_command(form: str) -> int:
     """List the rules: code, default level, title."""
@@ -133,7 +170,7 @@ def rules_command(form: str) -> int:
     return PASSED
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=_help_too)
 @click.argument("code")
 def rule_command(code: str) -> int:
     """Explain one rule, for example GC201, or a family of them, for example GC2."""
@@ -147,7 +184,7 @@ def rule_command(code: str) -> int:
 
 def _pages() -> list[pages.Page]:
     """Return what the catalogue says about each rule, in the order of their codes."""
-    from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _check
+    from gradcheck.rules.catalogue import CATALOGUE  # noqa: PLC0415 -- as in _engine
 
     return [pages.Page(rule.code, rule.level, rule.title, rule.page) for _, rule in sorted(CATALOGUE.items())]
 
@@ -155,23 +192,42 @@ def _pages() -> list[pages.Page]:
 def _command(arguments: Sequence[str]) -> click.Command:
     """Tell a subcommand from a target: what exists as a path is a target, whatever its name."""
     first = arguments[0] if arguments else ""
-    subcommand = {"rules": rules_command, "rule": rule_command}.get(first)
+    subcommand = _SUBCOMMANDS.get(first)
     if subcommand is None or Path(first).exists():
         return check_command
     return click.Group("gradcheck", commands={first: subcommand})
+
+
+_SUBCOMMANDS: dict[str, click.Command] = {
+    "infer": infer_command,
+    "rules": rules_command,
+    "rule": rule_command,
+    "conventions": conventions_command,
+}
+
+
+def _require(targets: Sequence[str]) -> None:
+    if not targets:
+        raise UsageError("no target was given", fix="name what to check, for example: gradcheck layers.py")
+
+
+def _file(config: str | None, *, isolated: bool) -> str | Path | None:
+    """Return the configuration file that holds, or None for none."""
+    if isolated and config is not None:
+        raise UsageError("both --config and --isolated were given", fix="give one: to read a file, or to read none")
+    return config if isolated or config is not None else find(Path.cwd())
 
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _check(targets: Sequence[str], **options: Any) -> Report:
+def _engine(door: str, targets: Sequence[str], **options: Any) -> Any:
     """Run the engine; the layers can neither print into the report nor end the run as if all had passed."""
-    from gradcheck.api import check_targets  # noqa: PLC0415 -- imports NumPy, which --help should not wait for
-
+    api = import_module("gradcheck.api")  # imports NumPy, which --help should not wait for
     with _no_terminal():
         try:
-            return check_targets(targets, **options)
+            return getattr(api, door)(targets, **options)
         except SystemExit as error:
             raise UsageError(
                 f"the checked code called sys.exit({error.code!r})",
@@ -195,7 +251,7 @@ def _no_terminal() -> Iterator[None]:
 
 def _judge(report: Report, *, strict: bool, visible: bool) -> int:
     """Turn the report into the exit status, and say what it cannot say itself, or does not where it is not visible."""
-    unchecked = report.count("unchecked") + report.count("inconclusive")
+    unchecked = sum(layer.verdict in ("unchecked", "inconclusive") and not layer.skipped for layer in report)
     if report.verdict == "fail":
         return FAILED
     if report.verdict != "pass":

@@ -1,4 +1,4 @@
-"""Where a selection of rules is written: ``[tool.gradcheck]`` in pyproject.toml, a command line, or keyword arguments.
+"""Where rules and hints are written: ``[tool.gradcheck]`` in pyproject.toml, a command line, or keyword arguments.
 
 Whatever is given wrongly is refused with its place, the nearest thing that exists, and the line that would be right.
 The codes that exist come in as an argument: reading a configuration needs neither the rules nor NumPy.
@@ -6,14 +6,18 @@ The codes that exist come in as an argument: reading a configuration needs neith
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
+from gradcheck import hints
+from gradcheck.cases.signature import Signature
 from gradcheck.errors import UsageError
-from gradcheck.rules.levels import ALL, Selection, covers
+from gradcheck.hints import Hints, nearest
+from gradcheck.rules.levels import ALL, Selection, covers, is_called
 
 KEYS = ("select", "extend-select", "ignore", "error", "warning")
 FILE = "pyproject.toml"
@@ -21,6 +25,26 @@ TABLE = "[tool.gradcheck]"
 _LONG = 40  # characters of a wrong value that are shown
 
 Where = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHints:
+    """The hints of a file: per name, target or glob of either; ``root`` is the folder from which paths count."""
+
+    layers: tuple[tuple[str, Hints], ...] = ()
+    root: str = ""
+
+    def of(self, *layer: str) -> Hints:
+        """Return what is said of a layer that is called so; where several sections speak of it, the last one holds.
+
+        Examples
+        --------
+        >>> file = LayerHints((("*", Hints(signature="(n)")), ("Relu", Hints(skip="slow"))))
+        >>> file.of("pkg.mod:Relu").given(), file.of("Affine").given()
+        ({'signature': '(n)', 'skip': 'slow'}, {'signature': '(n)'})
+        """
+        said = [hint for pattern, hint in self.layers if is_called(pattern, layer, self.root)]
+        return reduce(lambda under, over: over.over(under), said, Hints())
 
 
 def find(start: Path) -> Path | None:
@@ -81,14 +105,43 @@ def read(path: Path, codes: Collection[str]) -> Selection:
             fix=f'add one, such as: {TABLE} and below it ignore = ["GC205"]',
         )
     place = f"{TABLE} of {shown(path)}"
-    layers = _as_table(table.pop("layers", {}), f"layers in {place}", '[tool.gradcheck.layers."Name"]')
     per_layer = []
-    for pattern, section in layers.items():
-        header = f'[tool.gradcheck.layers."{pattern}"]'
-        there = f"{header} of {shown(path)}"
-        per_layer.append((pattern, _section(_as_table(section, there, header), there, codes, keys=KEYS)))
-    whole = _section(table, place, codes, keys=(*KEYS, "layers"))
-    return replace(whole, layers=tuple(per_layer), root=str(path.absolute().parent))
+    for pattern, section, there in _layer_sections(table, path):
+        rules = {key: value for key, value in section.items() if key not in hints.KEYS}
+        per_layer.append((pattern, _section(rules, there, codes, keys=(*KEYS, *hints.KEYS))))
+    whole = {key: value for key, value in table.items() if key != "layers"}
+    root = str(path.absolute().parent)
+    return replace(_section(whole, place, codes, keys=(*KEYS, "layers")), layers=tuple(per_layer), root=root)
+
+
+def read_hints(path: Path) -> LayerHints:
+    r"""Read what the sections of single layers say beyond rules: how to build and call them.
+
+    Raises
+    ------
+    UsageError
+        If a value cannot be what its key asks for. Unknown keys are refused by `read`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     file = Path(name, "pyproject.toml")
+    ...     _ = file.write_text('[tool.gradcheck.layers.Conv]\nsettings = { channels = "c", kernel = [3, 2] }')
+    ...     read_hints(file).of("conv.py::Conv").settings
+    {'channels': 'c', 'kernel': (3, 2)}
+    """
+    found = []
+    for pattern, section, there in _layer_sections(_table(path) or {}, path):
+        values = {key: _tuples(value) for key, value in section.items() if key in hints.KEYS}
+        hint = hints.read_hints(values, f"{{}} in {there}".format)
+        try:
+            if hint.signature is not None:
+                Signature.parse(hint.signature)
+        except UsageError as error:
+            raise UsageError(f"signature in {there}: {error.message}", fix=error.fix) from None
+        found.append((pattern, hint))
+    return LayerHints(tuple(found), str(path.absolute().parent))
 
 
 def chosen(
@@ -135,20 +188,6 @@ def chosen(
     return _selection(words, codes, where, under)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like this one, or None where none is.
-
-    Examples
-    --------
-    >>> nearest("GC2O5", ["GC101", "GC205"]), nearest("extend_select", KEYS), nearest("nonsense", KEYS)
-    ('GC205', 'extend-select', None)
-    """
-    known = list(known)
-    exact = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), exact, n=1)
-    return exact[found[0]] if found else None
-
-
 def no_such_rule(message: str, word: str, codes: Collection[str]) -> UsageError:
     """Return the error that a code is unknown, with the one that may have been meant."""
     families = {code[: len("GC1")] for code in codes}
@@ -182,6 +221,24 @@ def _table(path: Path) -> dict[str, object] | None:
     if not isinstance(tool, dict) or "gradcheck" not in tool:
         return None
     return dict(_as_table(tool["gradcheck"], f"gradcheck in [tool] of {shown(path)}", TABLE))
+
+
+def _layer_sections(table: Mapping[str, object], path: Path) -> list[tuple[str, dict[str, object], str]]:
+    """Return the pattern, the table and the place of each section that is about single layers."""
+    layers = _as_table(table.get("layers", {}), f"layers in {TABLE} of {shown(path)}", '[tool.gradcheck.layers."Name"]')
+    found = []
+    for pattern, section in layers.items():
+        header = f'[tool.gradcheck.layers."{pattern}"]'
+        there = f"{header} of {shown(path)}"
+        found.append((pattern, _as_table(section, there, header), there))
+    return found
+
+
+def _tuples(value: Any) -> Any:
+    """Return a value of a file with tuples for lists, as layers take shapes and axes."""
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    return {key: _tuples(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _as_table(value: object, place: str, header: str) -> dict[str, object]:

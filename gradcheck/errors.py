@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradcheck.hints import Hints
     from gradcheck.records import Report
 
 
@@ -39,7 +40,19 @@ class UsageError(ValueError):
 
 
 class UncheckedError(UsageError):
-    """A layer was found, but could not be checked as it stands: the report lists it as unchecked."""
+    """A layer was found, but could not be checked as it stands: the report lists it as unchecked.
+
+    Parameters
+    ----------
+    message, fix : str
+        As for `UsageError`.
+    hint : Hints or None
+        What to say about the layer, filled in as far as it is known: to be corrected, and given to the next check.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", hint: Hints | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.hint = hint
 
 
 class GradientError(AssertionError):

@@ -8,9 +8,11 @@ from typing import Any
 
 from gradcheck.cases.profile import profile_of
 from gradcheck.cases.search import Points, Settings
+from gradcheck.config import LayerHints
 from gradcheck.diagnosis import diagnose
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.evidence.record import Evidence
+from gradcheck.hints import NO_HINTS, Hints
 from gradcheck.records import Case, Finding, Level, SubjectReport
 from gradcheck.rules.catalogue import CATALOGUE
 from gradcheck.rules.levels import Selection
@@ -33,10 +35,23 @@ class Request:
     case: str | None = None
     profile: str = "default"
     selection: Selection = field(default_factory=Selection)
+    hints: Hints = NO_HINTS
+    file: LayerHints = field(default_factory=LayerHints)
 
     def level_of(self, found: Found, code: str, default: Level) -> Level:
         """Return the level of a rule for a layer."""
-        return self.selection.level_of(code, default, found.target, found.name)
+        return self.selection.level_of(code, default, *found.names)
+
+    def hints_for(self, found: Found) -> Hints:
+        """Return what is said about a layer: in arguments, and under them in a file."""
+        return self.hints.over(self.file.of(*found.names))
+
+    def points_of(self, found: Found) -> Points:
+        """Find out where to check a layer, with what is said about it."""
+        return Points.of(
+            found.name, found.obj, inputs=self.inputs, settings=self.settings, cases=self.cases,
+            signature=self.signature, hints=self.hints_for(found),
+        )  # fmt: skip
 
 
 def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectReport:
@@ -50,16 +65,12 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
         Raise a `UsageError` where what was given does not fit the layer, rather than reporting it unchecked.
     """
     blank = SubjectReport(found.name, found.target, "unchecked")
-    if found.reason is not None:
-        return replace(blank, reason=found.reason, fix=found.fix)
-    if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
-        return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
+    left_out = _left_out(found, request, blank)
+    if left_out is not None:
+        return left_out
     with quiet_world(), imports_of(found.obj):
         try:
-            points = Points.of(
-                found.name, found.obj,
-                inputs=request.inputs, settings=request.settings, cases=request.cases, signature=request.signature,
-            )  # fmt: skip
+            points = request.points_of(found)
             blank = replace(blank, convention=points.convention.NAME, signature=points.signature)
             tally = sweep(points, found, request)
             if not request.case:  # a case that is repeated is shown as it is
@@ -80,6 +91,17 @@ def examine(found: Found, request: Request, *, strict: bool = False) -> SubjectR
     # Last, since a diagnosis may soften a finding, and what the user says of its level holds whatever was diagnosed.
     leveled = tuple(replace(f, level=request.level_of(found, f.rule, f.level)) for f in findings)
     return tally.summary(blank, leveled)
+
+
+def _left_out(found: Found, request: Request, blank: SubjectReport) -> SubjectReport | None:
+    """Return the report of a layer that is not looked at: none can be made of it, or the user wants it so."""
+    if found.reason is not None:
+        return replace(blank, reason=found.reason, fix=found.fix)
+    if (skip := request.hints_for(found).skip) is not None:
+        return replace(blank, reason=f"skipped: {skip}", skipped=True)
+    if all(request.level_of(found, rule.code, rule.level) == "off" for rule in CATALOGUE.values()):
+        return replace(blank, reason="every rule is off for it", fix="select some, or ignore fewer")
+    return None
 
 
 def sweep(points: Points, found: Found, request: Request) -> Tally:

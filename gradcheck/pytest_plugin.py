@@ -48,8 +48,8 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Report]:
     """Check the gradients of a layer: ``gradcheck(Affine)``, ``gradcheck(Affine, signature=...)``.
 
     Takes what ``gradcheck.check`` takes and returns its report; if the layer does not pass, the test fails with the
-    report as its text, and with the command that repeats it. Which rules count is what ``[tool.gradcheck]`` says in the
-    pyproject.toml of pytest's root directory, with what the test says laid over it.
+    report as its text, and with the command that repeats it. Which rules count, and hints for single layers, are what
+    ``[tool.gradcheck]`` says in the pyproject.toml of pytest's root directory, with what the test says laid over it.
     """
     config = request.config
     options: dict[str, Any] = {"seed": _seed(config), "case": config.getoption("--gradcheck-case")}
@@ -64,6 +64,8 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Report]:
             report = check(subject, **(options | kwargs))
         except UsageError as error:
             raise error.with_traceback(None) from None  # the test's own line is the place to look at, not ours
+        if any(layer.skipped for layer in report):
+            pytest.skip(str(next(iter(report)).reason))
         if not report:
             raise GradientError(_failure(report, config), report)
         return report

@@ -192,6 +192,8 @@ class SubjectReport:
         Why it is unchecked or inconclusive; with ``fix``, the line that would mend it.
     rules : tuple of str
         The codes of the rules that were really tried.
+    skipped : bool
+        Whether it is unchecked because the user wants it so.
     """
 
     name: str
@@ -210,6 +212,7 @@ class SubjectReport:
     fix: str | None = None
     rules: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    skipped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ``subjects`` entry of the JSON report."""
@@ -228,6 +231,7 @@ class SubjectReport:
             "set_aside": self.set_aside,
             "reason": self.reason,
             "fix": self.fix,
+            "skipped": self.skipped,
             "rules": list(self.rules),
             "findings": [finding.to_dict() for finding in self.findings],
         }

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "gradcheck").rglob("*.py"))
 LAYERS = sorted((ROOT / "layers").rglob("*.py"))
 
-# A module may import its own row and the rows above it. ``report`` stands aside: it knows the records and nothing else.
+# A module may import its own row and the rows above it. ``report`` stands aside: it knows the records only.
 STOREYS = (
-    ("records", "errors", "rounding"),
+    ("records", "errors", "rounding", "hints"),
     ("derivative",),
     ("subject", "cases"),
     ("evidence",),
@@ -29,10 +29,11 @@ STOREYS = (
     ("diagnosis",),
     ("tally",),
     ("examine",),
+    ("inferred",),
     ("api",),
     ("cli", "pytest_plugin", "__main__"),
 )
-REPORT_KNOWS = {"records", "errors", "report", "rounding"}
+REPORT_KNOWS = {"records", "errors", "hints", "report", "rounding"}
 
 # NumPy may be used anywhere; each other dependency has its rooms, so that nobody pays for a door that they do not use.
 ROOMS = {

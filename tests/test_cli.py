@@ -93,7 +93,7 @@ def test_the_repeat_line_keeps_the_signature_that_was_given(engine, run):
     assert """repeat: gradcheck layers.py::Affine --signature '(n)->(n)' --case "n=2 seed=0"\n""" in out
 
 
-NO_RULES = dict.fromkeys(("select", "extend_select", "ignore", "error", "warning", "config"))
+NOTHING_ELSE = dict.fromkeys(("convention", "select", "extend_select", "ignore", "error", "warning", "config"))
 
 
 def test_options_reach_the_engine(engine, run, tmp_path, monkeypatch):
@@ -104,9 +104,9 @@ def test_options_reach_the_engine(engine, run, tmp_path, monkeypatch):
     assert calls == [
         (
             ["a.py", "b.py::B"],
-            {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"} | NO_RULES,
+            {"seed": 7, "case": "n=1 seed=2", "signature": "(n)->(n)", "profile": "quick"} | NOTHING_ELSE,
         ),
-        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"} | NO_RULES),
+        (["c.py"], {"seed": 0, "case": None, "signature": None, "profile": "default"} | NOTHING_ELSE),
     ]
 
 
@@ -116,7 +116,7 @@ def test_the_choice_of_rules_reaches_the_engine_and_the_repeat_line(engine, run,
     given = ["--select", "GC1,GC2", "--ignore", "GC205", "--ignore", "GC206", "--error", "ALL", "--isolated"]
     _, out, _ = run("layers.py", "--extend-select", "GC3", *given, "--warning", "GC101")
     chosen = {"select": "GC1,GC2", "extend_select": "GC3", "ignore": "GC205,GC206", "error": "ALL", "warning": "GC101"}
-    assert calls[0][1] == {"seed": 0, "case": None, "signature": None, "profile": "default", "config": None} | chosen
+    assert calls[0][1] == NOTHING_ELSE | {"seed": 0, "case": None, "signature": None, "profile": "default"} | chosen
     assert (
         "repeat: gradcheck layers.py::Affine --extend-select GC3 --select GC1,GC2 --ignore GC205,GC206 --error ALL "
         '--warning GC101 --isolated --case "n=2 seed=0"\n'

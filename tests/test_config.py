@@ -188,7 +188,8 @@ class TestFiles:
             (
                 "[tool.gradcheck.layers.Relu]\ncolour = 1",
                 '[tool.gradcheck.layers."Relu"] of pyproject.toml has an unknown key: colour',
-                "the keys are select, extend-select, ignore, error, warning",
+                "the keys are select, extend-select, ignore, error, warning, "
+                "convention, signature, settings, domains, constants, smallest, skip",
             ),
             (
                 '[tool.gradcheck]\nselect = "GC1, GC2"',

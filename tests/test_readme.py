@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck.cli import main
+from gradcheck.config import read, read_hints
+from gradcheck.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,6 +77,23 @@ def test_the_rules_are_told(run, name):
 def test_examples_of_the_library():
     example = next(body for body in PYTHON if "class Linear" in body)
     exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_what_is_inferred_is_what_is_shown(run):
+    shown = next(body for kind, body in BLOCKS if kind == "console" and "$ gradcheck infer" in body)
+    command, _, lines = shown.partition("\n")
+    assert run(command.removeprefix("$ ")) == (0, lines)
+
+
+def test_examples_of_hints(tmp_path):
+    example = next(body for body in PYTHON if "class Bag" in body)
+    exec(compile(example, "README.md", "exec"), readme := {"__name__": "readme"})
+    tables = "".join(body for kind, body in BLOCKS if kind == "toml")
+    (tmp_path / "pyproject.toml").write_text(tables, encoding="utf-8")
+    read(tmp_path / "pyproject.toml", CATALOGUE)
+    assert read_hints(tmp_path / "pyproject.toml").of("models/camera.py::Camera").skip == "needs a camera"
+    said = read_hints(tmp_path / "pyproject.toml").of("models.bag:Bag")
+    assert (said.settings, said.domains) == (readme["hints"]["settings"], readme["hints"]["domains"])
 
 
 def test_examples_of_pytest(tmp_path):

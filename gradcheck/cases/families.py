@@ -8,7 +8,7 @@ arguments that are no arrays have a module of their own, `gradcheck.cases.settin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gradcheck.cases.layouts import Layout
@@ -34,6 +34,7 @@ class Reading:
 def readings(inputs: Collection[str], settings: Collection[str], out: str = "") -> tuple[Reading, ...]:
     """Return the readings of a layer's argument names, the likeliest first."""
     weights = any(_WEIGHT.match(name) for name in (*inputs, *settings))
+    out = out or ("o" if any(map(_WEIGHT.match, inputs)) else "")  # loss(W, x, t)
     attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
     alone = Reading(letters=attention or (not weights and bool({"a", "c", "y"} & {*inputs})), out=out)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
@@ -51,11 +52,27 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         (is_train_flag(name), lambda: (Fixed(True),)),
         (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
+        (_CHOICE.match(name), lambda: tuple(map(Fixed, _CHOICES))),
+        (_NUMBER.match(name), lambda: (Fixed(0.3), Fixed(2))),
         (is_index(name), lambda: _indices(layout)),
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
         (array, lambda: array),
     )
     return next((recipes() for matches, recipes in match_of if matches), _operands(name, layout, reading))
+
+
+def first_input(names: Sequence[str]) -> int:
+    """Return the position of the input whose layouts are tried: not a target, and the data where weights come first.
+
+    Examples
+    --------
+    >>> first_input(["y_true", "y_pred"]), first_input(["W", "X", "y"]), first_input(["w", "b"])
+    (1, 1, 0)
+    """
+    found = next((k for k, name in enumerate(names) if not is_target(name)), 0)
+    if names and _WEIGHT.match(names[found]):
+        return next((k for k, name in enumerate(names) if _DATA.match(name)), found)
+    return found
 
 
 def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
@@ -72,7 +89,11 @@ def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, 
         rows = Spec((wide,)), Spec((1, wide)), Spec((wide, 1))
         if layout.batch_last:
             rows = rows[2], rows[0], rows[1]
-        return rows if reading.gates else (*rows, Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, o, 1, 1)))
+        return (
+            rows
+            if reading.gates
+            else (*rows, Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, o, 1, 1)), Spec((1, 1, 1, o)))
+        )
     if _SCALE.match(name):
         shapes = Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, f, 1, 1)), Spec((f, 1, 1))
         return *shapes, Spec(layout.dims[1:]), Spec(()), Fixed(0.5)
@@ -98,6 +119,11 @@ def is_telling(name: str) -> bool:
 def is_train_flag(name: str) -> bool:
     """Whether an optional argument of forward switches on what backward relies on."""
     return bool(_TRAIN.match(name))
+
+
+def is_option(name: str) -> bool:
+    """Whether the name alone says that an argument of forward is no array: a flag, an axis, a dict of options."""
+    return any(pattern.match(name) for pattern in (_TRAIN, _OPTIONS, _AXIS))
 
 
 def domains(name: str, source: str) -> tuple[Domain, ...]:
@@ -132,13 +158,17 @@ _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|std|offset")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
 _AXIS = _named("axis|dim")
+_NUMBER = _named("reg(ulari[sz]ation)?(_?(strength|lambda|param))?|lam|lambd|lambda_?|l[12](_reg)?|weight_decay|slope")
+_CHOICE = _named("activation(_?(name|type|function))?|act|nonlinearity")
+_CHOICES = ("relu", "sigmoid", "tanh")
+_DATA = _named("x|xs|x_?(train|batch|data)|data|features|inputs?")
 _KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values?")
 
 # The dicts of options of the cs231n course: bn_param, conv_param, pool_param, dropout_param.
-_OPTIONS = _named("\\w+_params?")
+_OPTIONS = _named("\\w+_params?|hparam(eter)?s?")
 _COURSE_OPTIONS = tuple(
-    Fixed({"mode": "train", "p": 0.7, "stride": stride, "pad": pad, "pool_height": 2, "pool_width": 3})
-    for stride, pad in ((2, 1), (1, 1), (1, 0))
+    Fixed({"mode": "train", "p": 0.7, "stride": stride, "pad": pad, "f": 2, "pool_height": 2, "pool_width": width})
+    for stride, pad, width in ((2, 1, 3), (1, 1, 3), (1, 0, 3), (2, 0, 2))
 )
 
 
@@ -147,7 +177,7 @@ def _weights(layout: Layout) -> tuple[Recipe, ...]:
     if layout.domain == "index":
         return (Spec((f, "o")),)
     if len(layout.space) == 2:
-        kernels = Spec(("o", f, 3, 2)), Spec((3, 2, f, "o")), Spec(("o", f, 2, 2))
+        kernels = Spec(("o", f, 3, 2)), Spec((3, 2, f, "o")), Spec(("o", f, 2, 2)), Spec((2, 2, f, "o"))
         return *kernels, Spec((f, 3, 2)), Spec((f, "o")), Spec(("o", f))
     if len(layout.space) == 1:
         return Spec((f, "o")), Spec(("o", f, 2)), Spec(("o", f)), Spec((f,))

@@ -6,7 +6,7 @@ one that passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcheck.cases.families import is_target
 from gradcheck.errors import UncheckedError, UsageError
+from gradcheck.hints import did_you_mean
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.describe import describe
 from gradcheck.subject.protocol import Missing, Outputs, Subject, point_of
@@ -71,8 +72,18 @@ def settings_of(settings: Settings) -> dict[str | int, Any]:
     )
 
 
-def given_points(obj: Any, name: str, cases: Any, shared: Mapping[str | int, Any]) -> Iterator[GivenPoint]:
+def given_points(
+    obj: Any,
+    name: str,
+    cases: Any,
+    shared: Mapping[str | int, Any],
+    *,
+    named: str | None = None,
+    constants: frozenset[str] = frozenset(),
+) -> Iterator[GivenPoint]:
     """Yield the points of ``cases``, each tried once; ``shared`` settings hold for all of them.
+
+    ``named`` is the convention, where the user names it; ``constants`` are inputs that have no gradient.
 
     Raises
     ------
@@ -94,12 +105,19 @@ def given_points(obj: Any, name: str, cases: Any, shared: Mapping[str | int, Any
                 fix="write cases=[(dict(W=W, b=b), (x,)), ...]",
             )
         settings = {**shared, **settings_of(case[0])}
-        convention = convention_of(
-            obj, settings, case[1] if isinstance(case[1], Mapping | tuple | list) else (case[1],)
-        )
+        convention = convention_of(obj, settings, _inputs_of(case[1]), named)
         inputs = _named(convention, obj, settings, case[1], name)
+        if unknown := sorted(constants - inputs.keys()):
+            raise UsageError(
+                f"constants speaks of {unknown[0]!r}, which is none of the inputs",
+                fix=did_you_mean(unknown[0], inputs, "they"),
+            )
         where = f"cases[{position}]: " if len(pairs) > 1 else ""
-        yield _tried(GivenPoint(convention, obj, name, settings, inputs), where)
+        yield _tried(GivenPoint(convention, obj, name, settings, inputs, constants), where)
+
+
+def _inputs_of(given: Any) -> Mapping[Any, Any] | Sequence[Any]:
+    return given if isinstance(given, Mapping | tuple | list) else (given,)
 
 
 def _tried(point: GivenPoint, where: str) -> GivenPoint:
@@ -116,7 +134,7 @@ def _tried(point: GivenPoint, where: str) -> GivenPoint:
                 f"{where}forward gives {y[~np.isfinite(y)][0]} at {_index(~np.isfinite(y))} of its output, for {point}",
                 fix="give a point at which forward is finite",
             )
-    targets = _targets(subject, outputs, gradients)
+    targets = point.constants | _targets(subject, outputs, gradients)
     return GivenPoint(point.convention, point.obj, point.name, point.settings, point.inputs, targets)
 
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
-from gradcheck.cases.families import Reading, input_recipes, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.families import Reading, first_input, input_recipes, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
-from gradcheck.cases.plan import Plan
+from gradcheck.cases.plan import Plan, fewest_second_choices
+from gradcheck.cases.said import NOTHING_SAID, Said, hints_of
 from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
-from gradcheck.cases.signature import Signature, format_dims
+from gradcheck.cases.signature import format_dims
+from gradcheck.cases.signed import signed_plans, states_shapes
+from gradcheck.cases.stated import StatedOutputsError
 from gradcheck.cases.trial import TRIALS, Bind, Search, with_limits
-from gradcheck.cases.values import Fixed, Recipe, Size, Spec
+from gradcheck.cases.values import Fixed, Recipe, Spec
 from gradcheck.errors import UncheckedError, UsageError
+from gradcheck.hints import as_python, did_you_mean
 from gradcheck.subject.calls import Parameter
 
 
@@ -28,10 +32,9 @@ def infer(
     constructor: Sequence[Parameter],
     forward: Sequence[Parameter],
     *,
-    settings: Mapping[str | int, Any],
     source: str = "",
     sizes: Sequence[int] = (),
-    signature: Signature | None = None,
+    said: Said = NOTHING_SAID,
 ) -> Plan:
     """Find a plan under which forward runs.
 
@@ -41,39 +44,49 @@ def infer(
         ``bind(settings, inputs, constants) -> Subject``.
     constructor, forward : sequences of Parameter
         What the two ask for.
-    settings : mapping
-        Constructor arguments that the user gave; the others are searched.
     source : str
         The layer's source, read for hints only.
     sizes : sequence of int
         Sizes that the layer has already (of given settings, or of the parameters of a layer that is built).
-    signature : Signature or None
-        Fixes the shapes of forward's arguments, then of the constructor's arrays.
+    said : Said
+        What the user says about the layer, in hints or annotations: settings, shapes, domains. It is kept to.
 
     Raises
     ------
     UncheckedError
-        If nothing runs: says what was tried, and how the last attempt of the likeliest shape failed.
+        If nothing runs: says what was tried, how the last attempt of the likeliest shape failed, and what to say.
+    UsageError
+        If what was said does not run, or speaks of what there is not.
     """
-    wanted = _wanted_inputs(forward, signature)
-    asked = [p for k, p in enumerate(constructor) if p.name not in settings and k not in settings]
-    required = [p for p in asked if p.required]
-    fixed = {key: Fixed(value) for key, value in settings.items()}
-    search = Search(bind, source)
-    if signature is not None:
-        plan = search.best(_signed(signature, required, wanted, fixed))
+    wanted = _wanted_inputs(forward, said)
+    _require_known(said, forward)
+    asked = [p for k, p in enumerate(constructor) if p.name not in said.settings and k not in said.settings]
+    search = Search(bind, source, said)
+    if states_shapes(said, wanted):
+        plan = _as_stated(search, asked, wanted)
+        if plan is None:
+            raise _nothing_runs_as_said(search, wanted, said)
     else:
-        plan = _searched(search, asked, wanted, fixed, sizes)
-    if plan is None:
-        raise _nothing_runs(search, wanted, required, signature)
-    return with_limits(bind, plan)
+        plan = _searched(search, asked, wanted, sizes)
+        if plan is None:
+            raise _nothing_runs(search, wanted)
+    return _with_smallest(with_limits(bind, plan), said)
+
+
+def _as_stated(search: Search, constructor: Sequence[Parameter], wanted: Sequence[Parameter]) -> Plan | None:
+    """Try what is stated, taken by the word first: a dimension that only the outputs have is of a size of its own."""
+    for whole, apart in product((False, True), (True, False)):
+        search.apart = apart
+        plan = search.best(signed_plans(search.said, constructor, wanted, whole=whole))
+        if plan is not None:
+            return plan
+    return None
 
 
 def _searched(
     search: Search,
     constructor: Sequence[Parameter],
     wanted: Sequence[Parameter],
-    fixed: Mapping[str | int, Recipe],
     sizes: Sequence[int],
 ) -> Plan | None:
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
@@ -90,7 +103,7 @@ def _searched(
         sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
         for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
             plan = search.best(
-                _candidates(layout, reading, constructor, wanted, fixed),
+                map(search.said.kept, _candidates(layout, reading, constructor, wanted, search.said.settings)),
                 sure=sure,
                 likely=layout in likely,
                 trials=trials,
@@ -113,11 +126,8 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
         )
     if not search.believed and search.first is not None:
-        raise UncheckedError(
-            f"forward({show}) takes {search.first.signature}, but backward does not fit that, and other shapes may be "
-            f"meant",
-            fix=f"show the right ones: gradcheck.check(..., inputs=({show}{',' * (len(wanted) == 1)}))",
-        )
+        message = f"forward({show}) takes {search.first.signature}, but backward does not fit that"
+        raise _with_hint(f"{message}, and other shapes may be meant", search.first, wanted, search.said.layer)
 
 
 def _goes_through(name: str, source: str) -> bool:
@@ -126,18 +136,19 @@ def _goes_through(name: str, source: str) -> bool:
     return bool(re.search(rf"{loops}|(concatenate|stack)\({name}\b|(?<![.\w])sum\({name}\)", source))
 
 
-def _wanted_inputs(forward: Sequence[Parameter], signature: Signature | None) -> list[Parameter]:
-    positional = [p for p in forward if not p.variadic]
+def _wanted_inputs(forward: Sequence[Parameter], said: Said) -> list[Parameter]:
+    positional = [p for p in forward if not p.variadic and p.name not in said.settings]
     wanted = [p for p in positional if p.required]
     if not wanted and positional:
         wanted = positional[:1]
     if any(p.variadic for p in forward):
-        count = max((len(signature.inputs) if signature else 2) - len(wanted), 0)
+        count = max((len(said.signature.inputs) if said.signature else 2) - len(wanted), 0)
         wanted += [Parameter(f"x{k}", required=True) for k in range(count)]
     rest = [p for p in positional if p not in wanted]
     switched = [p for p in rest if p.default is False and is_train_flag(p.name)]
     if switched:  # what backward relies on is off by default; what stands before it in the call keeps its default
         wanted += rest[: rest.index(switched[-1]) + 1]
+    wanted += [p for p in rest if p not in wanted and p.name in said.domains]
     return wanted
 
 
@@ -154,14 +165,14 @@ def _candidates(
     for p in constructor:
         if not p.required and (recipes := optional_recipes(p.name, p.default, layout, reading)):
             builds[p.name] = recipes
-    first = next((k for k, p in enumerate(forward) if not is_target(p.name)), 0)
+    first = first_input([p.name for p in forward])
     calls = [
         (Fixed(p.default),)
         if not p.required and k > 0 and not is_train_flag(p.name)
         else input_recipes(p.name, layout, reading, first=k == first)
         for k, p in enumerate(forward)
     ]
-    for chosen in _fewest_second_choices([*builds.values(), *calls]):
+    for chosen in fewest_second_choices([*builds.values(), *calls]):
         settings: dict[str | int, Recipe] = dict(zip(builds, chosen, strict=False))
         inputs = {p.name: recipe for p, recipe in zip(forward, chosen[len(builds) :], strict=True)}
         # An array that both the constructor and forward take is one and the same.
@@ -169,91 +180,67 @@ def _candidates(
         yield Plan({**fixed, **settings}, inputs)
 
 
-def _fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
-    """Yield one of each, in the order of how far down the lists they stand together."""
-
-    def of_rank(rank: int, options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
-        if not options:
-            yield from [()] if rank == 0 else []
-            return
-        for k, recipe in enumerate(options[0][: rank + 1]):
-            for others in of_rank(rank - k, options[1:]):
-                yield recipe, *others
-
-    for rank in range(sum(len(option) - 1 for option in options) + 1):
-        yield from of_rank(rank, options)
+def _require_known(said: Said, forward: Sequence[Parameter]) -> None:
+    """Refuse what is said of inputs that forward does not take."""
+    names = [p.name for p in forward]
+    for key, spoken_of in (("domains", said.domains), ("constants", said.constants)):
+        unknown = [name for name in spoken_of if name not in names]
+        if unknown and not any(p.variadic for p in forward):
+            raise UsageError(
+                f"{key} speaks of {unknown[0]!r}, which forward({', '.join(names)}) does not take",
+                fix=did_you_mean(unknown[0], names, "its arguments"),
+            )
 
 
-def _signed(
-    signature: Signature,
-    constructor: Sequence[Parameter],
-    forward: Sequence[Parameter],
-    fixed: Mapping[str | int, Recipe],
-) -> Iterator[Plan]:
-    """Yield plans that keep a given signature; constructor arguments that it does not cover are searched."""
-    shapes = [Spec(dims) for dims in signature.inputs]
-    inputs = {p.name: shape for p, shape in zip(forward, shapes, strict=False)}
-    rest = shapes[len(forward) :]
-    if len(shapes) < len(forward) or len(rest) > len([p for p in constructor if p.name not in inputs]):
-        names = [p.name for p in forward] + [p.name for p in constructor if p.name not in inputs]
+def _with_smallest(plan: Plan, said: Said) -> Plan:
+    """Return the plan with the smallest sizes that were said, where those that were found are not larger."""
+    unknown = [name for name in said.smallest if name not in plan.names]
+    if unknown:
         raise UsageError(
-            f"the signature {str(signature)!r} has {len(shapes)} inputs, but the layer takes {', '.join(names)}",
-            fix="give one shape for each argument of forward, then one for each array of the constructor",
+            f"smallest speaks of {unknown[0]!r}, which is no dimension of {plan.signature}",
+            fix=did_you_mean(unknown[0], plan.names, "the dimensions"),
         )
-    first = signature.inputs[0]
-    layout = Layout(first, first[-1] if first else 1)
-    others = [p for p in constructor if p.name not in inputs]
-    for arrays in _placements(others, rest):
-        free = [p for p in others if p.name not in arrays]
-        options = [(*constructor_recipes(p.name, layout, Reading()), *_sizes_of(signature)) for p in free]
-        for chosen in product(*options):
-            settings: dict[str | int, Recipe] = dict(fixed)
-            settings.update(arrays)
-            settings |= {p.name: r for p, r in zip(free, chosen, strict=True)}
-            settings |= {p.name: inputs[p.name] for p in constructor if p.name in inputs}
-            yield Plan(settings, inputs)
+    return replace(plan, limits={k: max(n, said.smallest.get(k, 1)) for k, n in (plan.limits or {}).items()})
 
 
-def _placements(constructor: Sequence[Parameter], shapes: Sequence[Spec]) -> Iterator[dict[str, Spec]]:
-    """Yield the ways to give the shapes to constructor arguments, in order."""
-    if not shapes:
-        yield {}
-        return
-    for position, parameter in enumerate(constructor):
-        for others in _placements(constructor[position + 1 :], shapes[1:]):
-            yield {parameter.name: shapes[0], **others}
-
-
-def _sizes_of(signature: Signature) -> tuple[Recipe, ...]:
-    return tuple(Size(name) for name in signature.names)
-
-
-def _nothing_runs(
-    search: Search, forward: Sequence[Parameter], constructor: Sequence[Parameter], signature: Signature | None
-) -> UsageError:
+def _nothing_runs_as_said(search: Search, forward: Sequence[Parameter], said: Said) -> UsageError:
+    if search.failure is not None and isinstance(error := search.failure[1], StatedOutputsError):
+        return UsageError(error.message, fix=error.fix)
     names = ", ".join(p.name for p in forward)
-    tried = ""
-    if search.failure is not None:
-        plan, error = search.failure
-        if isinstance(error, UsageError) and error.fix:
-            return UncheckedError(error.message, fix=error.fix)
-        text = " ".join(str(error).split())
-        shapes = ", ".join(format_dims(r.dims) for r in plan.inputs.values() if isinstance(r, Spec))
-        tried = f" (at {shapes or 'no arrays'}: {type(error).__name__}: {text[:160]})"
-    if signature is not None:
-        return UsageError(
-            f"forward({names}) does not run with the signature {str(signature)!r}{tried}", fix="check the signature"
-        )
+    if said.signature is not None:
+        given, fix = f"signature {str(said.signature)!r}", "check the signature"
+    else:
+        shapes = ", ".join(f"{name}: {format_dims(dims)}" for name, dims in said.shapes.items())
+        given, fix = f"annotated shapes {shapes}", "mend the annotations, or give a signature, which overrides them"
+    return UsageError(f"forward({names}) does not run with the {given}{_failed(search)}", fix=fix)
+
+
+def _nothing_runs(search: Search, forward: Sequence[Parameter]) -> UsageError:
+    if search.failure is None:
+        return UncheckedError("forward was given nothing to try", fix="give a point: inputs=(...)")
+    plan, error = search.failure
+    if isinstance(error, UsageError) and error.fix:
+        return UncheckedError(error.message, fix=error.fix)
+    message = f"found no shapes that forward({', '.join(p.name for p in forward)}) takes{_failed(search)}"
     hook = re.search(r"def (build|initialize|init_params|init_weights|set_input_shape)\(", search.source)
-    if hook:
-        return UncheckedError(
-            f"found no shapes that forward({names}) takes{tried}",
-            fix=f"give a layer that is ready: layer.{hook[1]}(...), then gradcheck.check(layer)",
-        )
-    build = "".join(f"{p.name}=..., " for p in constructor).rstrip(", ")
-    hint = (
-        f"settings=dict({build}), inputs=({names}{',' * (len(forward) == 1)})" if constructor else f"inputs=({names},)"
-    )
-    return UncheckedError(
-        f"found no shapes that forward({names}) takes{tried}", fix=f"show one that works: gradcheck.check(..., {hint})"
-    )
+    ready = f"give a layer that is ready, layer.{hook[1]}(...) and then gradcheck.check(layer); or " if hook else ""
+    return _with_hint(message, plan, forward, search.said.layer, first=ready)
+
+
+def _failed(search: Search) -> str:
+    """Say how the likeliest attempt failed."""
+    if search.failure is None:
+        return ""
+    plan, error = search.failure
+    shapes = ", ".join(format_dims(r.dims) for r in plan.inputs.values() if isinstance(r, Spec))
+    return f" (at {shapes or 'no arrays'}: {type(error).__name__}: {' '.join(str(error).split())[:160]})"
+
+
+def _with_hint(
+    message: str, plan: Plan, forward: Sequence[Parameter], layer: str, *, first: str = ""
+) -> UncheckedError:
+    """Return an error that has the likeliest plan in words: a beginning that the user corrects."""
+    hint = hints_of(replace(plan, outputs=()))
+    point = f"inputs=({', '.join(p.name for p in forward)}{',' * (len(forward) == 1)})"
+    fix = f"{first}correct what is wrong in {as_python(layer, hint, wrap=False)}, or give a point that works: {point}"
+    return UncheckedError(message, fix=fix, hint=hint)

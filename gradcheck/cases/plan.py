@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -184,6 +184,21 @@ def _tied(recipes: Mapping[str, Recipe], inputs: Inputs) -> Inputs:
         if np.ndim(inputs[name]) and np.shape(inputs[name]) == np.shape(inputs[real[0]]):
             inputs[name][::2] = inputs[real[0]][::2]
     return inputs
+
+
+def fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
+    """Yield one of each, in the order of how far down the lists they stand together."""
+
+    def of_rank(rank: int, options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
+        if not options:
+            yield from [()] if rank == 0 else []
+            return
+        for k, recipe in enumerate(options[0][: rank + 1]):
+            for others in of_rank(rank - k, options[1:]):
+                yield recipe, *others
+
+    for rank in range(sum(len(option) - 1 for option in options) + 1):
+        yield from of_rank(rank, options)
 
 
 def shapes_of(values: Mapping[str, Any]) -> tuple[Dims, ...]:

@@ -14,10 +14,13 @@ from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_o
 from gradcheck.cases.infer import infer
 from gradcheck.cases.plan import Plan, shapes_of
 from gradcheck.cases.profile import Profile
-from gradcheck.cases.signature import Signature, format_dims
-from gradcheck.cases.values import stream
+from gradcheck.cases.said import said_of
+from gradcheck.cases.signature import format_dims
+from gradcheck.cases.values import Fixed, Recipe, stream
 from gradcheck.errors import UsageError
+from gradcheck.hints import NO_HINTS, Hints
 from gradcheck.records import Case
+from gradcheck.subject.annotations import annotations_of
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
 from gradcheck.subject.protocol import Argument, Subject, point_of
@@ -46,8 +49,9 @@ class Points:
         settings: Settings = None,
         cases: Iterable[tuple[Settings, Any]] | None = None,
         signature: str | None = None,
+        hints: Hints = NO_HINTS,
     ) -> Points:
-        """Find out where to check a layer.
+        """Find out where to check a layer: ``settings`` and ``signature`` are laid over those of ``hints``.
 
         Raises
         ------
@@ -55,21 +59,25 @@ class Points:
             If what was given does not fit together, or no shapes were found that forward takes.
         """
         built = settings_of(settings)
+        constants = frozenset(hints.constants or ())
         if inputs is not None or cases is not None:
+            pairs = [(settings, inputs)] if cases is None else cases
             _only_one(inputs=inputs, cases=cases, signature=signature)
-            found = tuple(given_points(obj, name, [(settings, inputs)] if cases is None else cases, built))
+            found = tuple(given_points(obj, name, pairs, built, named=hints.convention, constants=constants))
             return cls(name, obj, found[0].convention, given=found)
-        convention = convention_of(obj, built)
+        given = Hints(signature=None if signature is None else _text(signature), settings=built or None)
+        said = said_of(given.over(hints), annotations_of(obj), written(obj, name))
+        built = _sized(said.settings)
+        convention = convention_of(obj, built, named=hints.convention)
         constructor, forward = convention.interface(obj, built)
         bind = cls(name, obj, convention)._bind
         plan = infer(
             lambda s, x, constants: bind(s, x, constants, 0),
             constructor,
             forward,
-            settings=built,
             source=text_of(obj),
-            sizes=_sizes_in(obj, built),
-            signature=None if signature is None else Signature.parse(_text(signature)),
+            sizes=_sizes_in(obj, {key: r.value for key, r in said.settings.items() if isinstance(r, Fixed)}),
+            said=said,
         )
         return cls(name, obj, convention, plan=plan)
 
@@ -124,6 +132,19 @@ class Points:
         self, settings: Mapping[str | int, Any], inputs: Mapping[str, Any], constants: frozenset[str], seed: int
     ) -> Subject:
         return self.convention.bind(self.obj, settings, inputs, name=self.name, constants=constants, seed=seed)
+
+
+def written(obj: object, name: str) -> str:
+    """Return how a layer is written in Python: a pair by the names of its functions."""
+    if not isinstance(obj, tuple):
+        return name
+    return f"({', '.join(str(getattr(part, '__name__', part)) for part in obj)})"
+
+
+def _sized(recipes: Mapping[str | int, Recipe]) -> dict[str | int, Any]:
+    """Return settings as they are at the sizes of a trial."""
+    plan = Plan(recipes, {})
+    return plan.realise(plan.trial())[0]
 
 
 def _only_one(**given: Any) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 
 from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
+from gradcheck.cases.said import NOTHING_SAID, Said
 from gradcheck.cases.signature import Dims, name_shape, size_of
+from gradcheck.cases.stated import StatedOutputsError, sizes_stated
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
@@ -36,12 +38,13 @@ class Search:
     """Tries plans and remembers the likeliest that runs, and how the first one failed.
 
     ``clean``: backward fits that plan. ``believed``: if it does not, the plan is still taken for what is meant.
+    What was ``said`` of inputs is settled: nothing else is tried for them. ``apart``: see `sizes_stated`.
     """
 
-    def __init__(self, bind: Bind, source: str) -> None:
-        self.bind, self.source = bind, source
+    def __init__(self, bind: Bind, source: str, said: Said = NOTHING_SAID) -> None:
+        self.bind, self.source, self.said = bind, source, said
         self.first: Plan | None = None
-        self.clean = self.believed = False
+        self.clean = self.believed = self.apart = False
         self.failure: tuple[Plan, Exception] | None = None
         self._error: Exception | None = None
         self._left = _BUDGET
@@ -79,9 +82,10 @@ class Search:
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
+        free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.said.settled]
         for domain in domains(name, self.source):
-            yield replace(plan, inputs=_moved(plan.inputs, domain))
-            if not any(isinstance(r, Spec) and r.domain == "real" and not r.constant for r in plan.inputs.values()):
+            yield replace(plan, inputs={**plan.inputs, **_moved({k: plan.inputs[k] for k in free}, domain)})
+            if not free:
                 return
 
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
@@ -94,9 +98,13 @@ class Search:
             returned, pullback = subject.vjp(point_of(subject.arguments))
             outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
             _require_usable(subject, outputs)
+            own = sizes_stated(self.said, plan, case, outputs, apart=self.apart)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
             self._error = error
-            self.failure = self.failure or (plan, error)
+            if self.failure is None or (
+                isinstance(error, StatedOutputsError) and not isinstance(self.failure[1], StatedOutputsError)
+            ):
+                self.failure = plan, error
             if time.process_time() - started > _SLOW:
                 self._left = min(self._left, _FEW)
             return None
@@ -104,13 +112,21 @@ class Search:
         again = outputs_at(self.bind, plan, other)
         if again is None or len(again) != len(outputs):
             return None  # it ran by chance: a table that happened to be long enough
+        if self.apart and {*own.items()} & {*sizes_stated(self.said, plan, other, again).items()}:
+            return None  # what has a name of its own in the outputs is always of one size
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if _excused(plan) and any(y.ndim > 1 for y in outputs):
+        if {*_excused(plan)}.difference(self.said.settled) and any(y.ndim > self._most(plan) for y in outputs):
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
         return self._with_learnt(found, outputs, pullback) or (found, _fits(subject, outputs, pullback))
+
+    def _most(self, plan: Plan) -> int:
+        """Return how many dimensions a loss may have: one for each sample; where shapes are stated, it must reduce."""
+        first = next(iter(plan.inputs.values()), None)
+        rank = len(first.dims) if isinstance(first, Spec) else 0
+        return min(1, rank - 1) if self.said.signature or self.said.shapes else 1
 
     def _with_learnt(self, plan: Plan, outputs: Sequence[Array], pullback: Pullback) -> tuple[Plan, Fit] | None:
         """Return the plan with those numbers among its settings as arrays for which backward leaves a gradient."""
@@ -132,7 +148,9 @@ class Search:
     def _with_targets(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Return the plan with its targets as arguments like others, if backward gives a gradient for them too."""
         real = {
-            name: replace(r, domain="real", constant=False) if isinstance(r, Spec) and r.constant else r
+            name: replace(r, domain="real", constant=False)
+            if isinstance(r, Spec) and r.constant and name not in self.said.settled
+            else r
             for name, r in plan.inputs.items()
         }
         free = replace(plan, inputs=real)
@@ -141,7 +159,8 @@ class Search:
             outputs, pullback = subject.vjp(point_of(subject.arguments))
         except Exception:  # noqa: BLE001 - targets are not just any reals
             return None
-        fits = _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
+        owed = all(a.differentiable for a in subject.arguments if a.name in plan.constants)
+        fits = owed and _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
         return (free, "all") if fits else None
 
 
@@ -241,11 +260,12 @@ def _shape(recipe: Recipe) -> list[str | int] | None:
     return [dim for dim in recipe.dims if dim != 1] if isinstance(recipe, Spec) else None
 
 
+def _is_real(recipe: Recipe) -> bool:
+    return isinstance(recipe, Spec) and recipe.domain == "real" and not recipe.constant
+
+
 def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:
-    return {
-        name: replace(r, domain=domain) if isinstance(r, Spec) and r.domain == "real" and not r.constant else r
-        for name, r in inputs.items()
-    }
+    return {name: replace(r, domain=domain) if isinstance(r, Spec) else r for name, r in inputs.items()}
 
 
 def _require_usable(subject: Subject, outputs: Sequence[Array]) -> None:

@@ -97,10 +97,21 @@ class Selection:
         if self.under is not None:
             yield from self.under._places(layer)
         yield self
-        called = {form for name in layer for form in _forms(name, self.root)} if self.layers else set()
         for pattern, selection in self.layers:
-            if any(fnmatchcase(name, pattern) for name in called):
+            if is_called(pattern, layer, self.root):
                 yield selection
+
+
+def is_called(pattern: str, layer: Iterable[str], root: str = "") -> bool:
+    """Whether a layer that has these names goes by a pattern: a name, a target, a dotted name or a glob of them.
+
+    Examples
+    --------
+    >>> is_called("pkg.*.Relu", ["pkg/mod.py::Relu"]), is_called("pkg/mod.py", ["pkg/mod.py::Relu"])
+    (True, True)
+    """
+    forms = {form for name in layer for form in _forms(name, root)}
+    return pattern in forms or any(fnmatchcase(form, pattern) for form in forms)
 
 
 def covers(prefix: str, code: str) -> bool:
@@ -125,11 +136,14 @@ def _forms(name: str, root: str) -> Iterator[str]:
     file, colons, layer = name.rpartition("::")
     if not colons:
         yield name.rpartition(":")[2]
+        yield name.replace(":", ".")
         return
     yield layer
     for path in (file, _from(root, file)):
-        yield path.replace(os.sep, "/")
-        yield f"{path.replace(os.sep, '/')}::{layer}"
+        shown = path.replace(os.sep, "/")
+        yield shown
+        yield f"{shown}::{layer}"
+        yield f"{shown.removesuffix('.py').replace('/', '.')}.{layer}"
 
 
 def _from(root: str, file: str) -> str:

@@ -18,10 +18,11 @@ from typing import Any
 
 from gradcheck.errors import UsageError
 from gradcheck.records import Location
-from gradcheck.subject import outline, recognise, source
+from gradcheck.subject import functions, outline, pairing, recognise, source
 from gradcheck.subject.absent import base_of
 from gradcheck.subject.files import File, Loaded, Obstacle, read
 from gradcheck.subject.frameworks import is_installed, not_installed
+from gradcheck.subject.load import MADE_UP
 from gradcheck.subject.places import places, split
 
 
@@ -50,6 +51,14 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a configuration may call it: its target, its name and, in a module, ``pkg.mod.Name``."""
+        thing = self.obj[0] if isinstance(self.obj, tuple) and self.obj else self.obj
+        module = getattr(thing, "__module__", None)
+        dotted = isinstance(module, str) and module != "__main__" and not module.startswith(MADE_UP)
+        return (self.target, self.name, *((f"{module}.{self.name}",) if dotted else ()))
 
 
 def discover(target: str) -> list[Found]:
@@ -95,7 +104,7 @@ def of_object(obj: object) -> Found:
     qualified = str(getattr(thing, "__qualname__", getattr(thing, "__name__", type(thing).__name__)))
     name = qualified.rpartition("<locals>.")[2]
     if isinstance(obj, tuple):
-        stems = outline.pairs([str(getattr(part, "__name__", "")) for part in obj])
+        stems = pairing.pairs([str(getattr(part, "__name__", "")) for part in obj])
         name = next(iter(stems), name)
     location = source.location_of(thing)
     replayable = "<" not in qualified and location is not None and Path(location.file).suffix in (".py", ".ipynb")
@@ -137,28 +146,35 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
     without = {name: told for name, node in likely.items() if (told := _without_framework(file, name, node))}
     found += [_unchecked(file, name, told) for name, told in without.items()]
     likely = {name: node for name, node in likely.items() if name not in without}
-    if likely or (single and not without and outline.may_inherit(file.tree)):
+    if likely or (single and not without and _may_hold_others(file)):
         found += (layer for layer in _run(file, likely) if layer.name not in without)
     return sorted(found, key=lambda layer: _order(layer.location))
 
 
-def _without_framework(file: File, name: str, node: outline.Definition | None) -> Obstacle | None:
+def _without_framework(file: File, name: str, node: ast.AST | None) -> Obstacle | None:
     """Say that a layer is another framework's, which is not installed; None if it is, or if it is of none."""
     framework = None if node is None else outline.framework_of(node, file.tree)
     return None if framework is None or is_installed(framework) else not_installed(name, framework)
 
 
+def _may_hold_others(file: File) -> bool:
+    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
+    return outline.may_inherit(file.tree) or recognise.knows_others()
+
+
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
     """Run a file and yield what is a layer or looks like one."""
-    functions = {name for couple in _couples(file).values() for name in couple}
-    loaded = file.run({*likely, *functions})
-    layers = recognise.in_module(loaded.module)
+    parts = {name for couple in functions.layers(file.tree).values() for name in couple}
+    loaded = file.run({*likely, *parts})
+    layers = recognise.in_module(loaded.module, file.tree)
     if loaded.failure and not likely:
         yield Found(file.place.path.name, file.place.shown, None, None, *loaded.failure)
     heirs = [name for name, obj in vars(loaded.module).items() if base_of(obj)]  # of what is not installed
     for name in {**layers, **dict.fromkeys(likely), **({} if likely else dict.fromkeys(heirs))}:
         obj = layers.get(name)
-        obstacle = (recognise.obstacle(obj) if isinstance(obj, type) else None) or _trouble(file, loaded, name)
+        own = recognise.obstacle(obj, file.tree)
+        trouble = _trouble(file, loaded, name)
+        obstacle = (own or trouble) if isinstance(obj, type) else (trouble or own)
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:
@@ -192,10 +208,10 @@ def _one(file: File, name: str) -> Found | None:
     told = _without_framework(file, name, outline.layers(file.tree).get(name))
     if told:
         return _unchecked(file, name, told)
-    loaded = file.run({top, *_couple(name, _names(file)), *outline.layers(file.tree)})
+    loaded = file.run({top, *_couple(name, file.tree), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
-    name, obj = _lookup(loaded.module, name)
+    name, obj = _lookup(loaded.module, name, file.tree)
     obstacle = _trouble(file, loaded, name)
     if obstacle is None:
         if obj is None:
@@ -206,20 +222,23 @@ def _one(file: File, name: str) -> Found | None:
     return Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
 
 
-def _lookup(module: ModuleType, name: str) -> tuple[str, Any]:
+def _lookup(module: ModuleType, name: str, tree: ast.Module) -> tuple[str, Any]:
     """Return what a name means in a module: a class, nested ones with dots, else a pair, else whatever it is."""
     obj: Any = module
     for part in name.split("."):
         obj = inspect.getattr_static(obj, part, None) if isinstance(obj, type) else getattr(obj, part, None)
-    couple = _couple(name, [key for key, value in vars(module).items() if callable(value)])
-    if not couple or isinstance(obj, type):
+    couple = _couple(name, tree)
+    parts = tuple(getattr(module, part, None) for part in couple)
+    if len(couple) < 2 or isinstance(obj, type) or None in parts:
         return name, obj
-    return next(iter(outline.pairs(couple))), tuple(getattr(module, part) for part in couple)
+    return next(stem for stem, found in functions.layers(tree).items() if found == couple), functions.layer_of(
+        couple, parts
+    )
 
 
 def _unchecked(file: File, name: str, obstacle: Obstacle, location: Location | None = None) -> Found:
     """Return a layer of this file that was found but cannot be checked."""
-    nodes = {node.name: node for node in outline.definitions(file.tree)} | outline.layers(file.tree)
+    nodes = {node.name: node for node in outline.definitions(file.tree)} | {**outline.layers(file.tree)}
     if location is None and name in nodes:
         location = source.location(file.filename, nodes[name].lineno)
     return Found(name, f"{file.place.prefix}{name}", None, location, *obstacle)
@@ -229,23 +248,19 @@ def _names(file: File) -> list[str]:
     return [node.name for node in outline.definitions(file.tree)]
 
 
-def _couples(file: File) -> dict[str, tuple[str, str]]:
-    return outline.pairs(_names(file))
-
-
-def _couple(name: str, functions: Iterable[str]) -> tuple[str, ...]:
-    """Return the pair of functions that a name means: its stem, or either of the two."""
-    couples = outline.pairs(functions).items()
-    return next((couple for stem, couple in couples if name in (stem, *couple)), ())
+def _couple(name: str, tree: ast.Module) -> tuple[str, ...]:
+    """Return the functions that a name means: that of the layer which they make, or of one of them."""
+    found = functions.layers(tree)
+    return found.get(name) or next((couple for couple in found.values() if name in couple), ())
 
 
 def _defines(file: File, name: str) -> bool:
-    return name in _names(file) or name in _couples(file) or name in file.lost
+    return name in _names(file) or name in functions.layers(file.tree) or name in file.lost
 
 
 def _trouble(file: File, loaded: Loaded, name: str) -> Obstacle | None:
     """Say what is the trouble with a layer, or with either function of a pair."""
-    names = _couple(name, _names(file)) or [name.partition(".")[0]]
+    names = _couple(name, file.tree) or [name.partition(".")[0]]
     return next((found for found in map(loaded.trouble, names) if found), None)
 
 

@@ -79,8 +79,8 @@ def halves_in(names: Collection[str]) -> Halves | None:
 
 
 def halves_of(obj: object) -> Halves | None:
-    """Return the two halves of a class or an object, or None if it has not both."""
-    return halves_in([name for name in NAMES if has(obj, name)])
+    """Return the two halves of a class or an object, or None if it has not both, as a pair of functions has not."""
+    return None if isinstance(obj, tuple) else halves_in([name for name in NAMES if has(obj, name)])
 
 
 def has(obj: object, method: str) -> bool:

@@ -23,6 +23,8 @@ from gradcheck.subject import absent, siblings
 from gradcheck.subject.frameworks import extra, needed_by
 from gradcheck.subject.process import put_back
 
+MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run from a file outside of any package
+
 
 def import_file(path: Path, names: Collection[str] = ()) -> ModuleType:
     """Run a Python file and return its module, with what the ``names`` need though they may be no definitions.
@@ -149,17 +151,16 @@ def isolated() -> Iterator[None]:
         yield
     finally:
         for name in sys.modules.keys() - before:
-            if siblings.script_of(sys.modules[name]) or name.startswith(_PREFIX):
+            if siblings.script_of(sys.modules[name]) or name.startswith(MADE_UP):
                 del sys.modules[name]
                 _stamps.pop(name, None)
 
 
 _serial = itertools.count(1)
-_PREFIX = "gradcheck_target_"
 
 
 def _new_name(stem: str) -> str:
-    return f"{_PREFIX}{next(_serial)}_{stem}"
+    return f"{MADE_UP}{next(_serial)}_{stem}"
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
+from gradcheck.subject import functions
+from gradcheck.subject.functions import Function
 from gradcheck.subject.halves import BACKWARDS, halves_in
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -18,8 +20,8 @@ _DECORATORS = {"jax": "custom_vjp", "autograd": "primitive"}
 _HALVES = ("forward", *BACKWARDS)
 
 
-def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definition]:
-    r"""Return the layer-like definitions of a file by name: classes with a backward, and pairs of functions.
+def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, ast.ClassDef | Function]:
+    r"""Return the layer-like definitions of a file by name: classes with a backward, and functions.
 
     Parameters
     ----------
@@ -37,13 +39,16 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, Definitio
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            if _is_layer_like(node) or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
+            own = _is_layer_like(node) or functions.closing_method(node)
+            if own or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
                 classes[node.name] = node
-    concrete: dict[str, Definition] = {name: node for name, node in classes.items() if not is_abstract(node)}
-    functions = {node.name: node for node in definitions(tree) if not isinstance(node, ast.ClassDef)}
-    couples: dict[str, Definition] = {stem: functions[forward] for stem, (forward, _) in pairs(functions).items()}
-    decorated = {name: node for name, node in functions.items() if framework_of(node, tree)}
-    return {name: node for name, node in (concrete | couples | decorated).items() if not name.startswith("_")}
+    concrete: dict[str, ast.ClassDef | Function] = {
+        name: node for name, node in classes.items() if not name.startswith("_") and not is_abstract(node)
+    }
+    written = dict(functions.written(tree))
+    made = {name: written[forward] for name, (forward, *_) in functions.layers(tree).items()}
+    made |= {name: node for name, node in written.items() if framework_of(node, tree)}
+    return concrete | {name: node for name, node in made.items() if name not in concrete}
 
 
 def layer_names(tree: ast.Module, known: Collection[str] = ()) -> set[str]:
@@ -70,32 +75,9 @@ def may_inherit(tree: ast.Module) -> bool:
     return bool(roots & imported) or ("*" in imported and bool(roots))
 
 
-def pairs(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Find functions that belong together by name.
-
-    Examples
-    --------
-    >>> pairs(["affine_forward", "affine_backward", "backward_relu", "forward_relu", "forward"])
-    {'affine': ('affine_forward', 'affine_backward'), 'relu': ('forward_relu', 'backward_relu')}
-    >>> pairs(["conv_forward_naive", "conv_backward_naive"])
-    {'conv_naive': ('conv_forward_naive', 'conv_backward_naive')}
-    """
-    order = {name: k for k, name in enumerate(names)}
-    found = {}
-    for name in order:
-        stem = name.removesuffix("_forward").removeprefix("forward_")
-        for forward, backward in ((f"{stem}_forward", f"{stem}_backward"), (f"forward_{stem}", f"backward_{stem}")):
-            if name == forward and backward in order:
-                found[stem] = (forward, backward)
-        before, inside, after = name.partition("_forward_")
-        if inside and f"{before}_backward_{after}" in order:
-            found[f"{before}_{after}"] = (name, f"{before}_backward_{after}")
-    return found
-
-
 def definitions(tree: ast.Module) -> Iterator[Definition]:
     """Yield the classes and functions of a module, those in its ``if``, ``try`` and ``with`` blocks included."""
-    for node in _statements(tree.body):
+    for node in functions.statements(tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -120,7 +102,7 @@ def is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return all(_says_nothing(node) for node in function.body)
 
 
-def framework_of(node: Definition, tree: ast.Module) -> str | None:
+def framework_of(node: ast.AST, tree: ast.Module) -> str | None:
     """Return the framework that a layer is written for, None for NumPy.
 
     Those are a ``torch.autograd.Function``, a ``torch.nn.Module`` with a part written by hand, and a function with one
@@ -154,24 +136,12 @@ def _imports(tree: ast.Module, package: str) -> bool:
     )
 
 
-def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+def _decorators(node: ast.AST) -> set[str]:
     """Return the words in the decorators: ``custom_vjp``, among others, of ``@partial(jax.custom_vjp, …)``."""
-    parts = [part for decorator in node.decorator_list for part in ast.walk(decorator)]
+    parts = [part for decorator in getattr(node, "decorator_list", ()) for part in ast.walk(decorator)]
     return {part.attr for part in parts if isinstance(part, ast.Attribute)} | {
         part.id for part in parts if isinstance(part, ast.Name)
     }
-
-
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in body:
-        yield node
-        if isinstance(node, ast.If | ast.Try | ast.TryStar | ast.With):
-            for _, block in ast.iter_fields(node):
-                if isinstance(block, list):
-                    yield from _statements([part for part in block if isinstance(part, ast.stmt)])
-                    for handler in block:
-                        if isinstance(handler, ast.ExceptHandler):
-                            yield from _statements(handler.body)
 
 
 def _is_layer_like(cls: ast.ClassDef) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from types import ModuleType
 from typing import Any
 
-from gradcheck.subject import outline, source
+from gradcheck.subject import functions, outline, source
+from gradcheck.subject.conventions import closures, knows_others, others_claim
 from gradcheck.subject.frameworks import (
     derives_from,
     framework_of,
@@ -20,13 +22,15 @@ from gradcheck.subject.frameworks import (
 )
 from gradcheck.subject.halves import BACKWARDS, PLAIN, halves_of, has
 
+__all__ = ["foreign", "in_module", "is_base", "is_layer", "knows_others", "obstacle", "why_not"]
+
 _FUNCTION, _MODULE = "torch.autograd.function.Function", "torch.nn.modules.module.Module"
 
 _BY_HAND = "gradcheck.check((f, vjp), inputs=...)"
 
 
-def in_module(module: ModuleType) -> dict[str, Any]:
-    """Return the layers that a module itself defines, by name: classes, and pairs of functions as tuples.
+def in_module(module: ModuleType, tree: ast.Module) -> dict[str, Any]:
+    """Return the layers that a module itself defines, by name: classes, and functions, of which pairs are tuples.
 
     Those that are found but cannot be checked are among them; `obstacle` tells them apart.
     """
@@ -39,15 +43,17 @@ def in_module(module: ModuleType) -> dict[str, Any]:
     for name, obj in names.items():
         if any(obj is other for other in found.values()):  # `ReLU = Relu` is one layer
             continue
-        if is_custom_vjp(obj) or is_primitive(obj):
+        if is_custom_vjp(obj) or is_primitive(obj) or others_claim(obj):
             found[name] = obj
         elif not isinstance(obj, type):
             continue
-        elif is_layer(obj) or (not is_base(obj) and obstacle(obj)):
+        elif is_layer(obj) or closures.method_of(obj) or (not is_base(obj) and obstacle(obj)):
             found[name] = obj
-    functions = {name: obj for name, obj in names.items() if callable(obj) and not isinstance(obj, type)}
-    couples = {stem: (functions[f], functions[b]) for stem, (f, b) in outline.pairs(functions).items()}
-    return found | {stem: couple for stem, couple in couples.items() if stem not in found}
+    for name, parts in functions.layers(tree).items():
+        made = tuple(names.get(part) for part in parts)
+        if name not in found and all(callable(part) and not isinstance(part, type) for part in made):
+            found[name] = functions.layer_of(parts, made)
+    return found
 
 
 def is_layer(cls: type) -> bool:
@@ -68,8 +74,33 @@ def is_base(cls: type) -> bool:
     return any(node is not None and outline.is_stub(node) for node in nodes)
 
 
-def obstacle(cls: type) -> tuple[str, str] | None:
-    """Say why a class that looks like a layer cannot be checked, and what to do about it; None for all others."""
+def obstacle(obj: object, tree: ast.Module | None = None) -> tuple[str, str] | None:
+    """Say why what looks like a layer cannot be checked, and what to do about it; None for all others."""
+    return _of_class(obj) if isinstance(obj, type) else _of_functions(obj, tree)
+
+
+def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | None:
+    """Say that functions need what could not be imported, or a dictionary of arrays whose shapes nobody can guess."""
+    for part in obj if isinstance(obj, tuple) else (obj,):
+        node = source.definition(part)
+        lost = functions.lost_import(part, tree) if tree is not None else None
+        if lost:
+            return (
+                f"{getattr(part, '__name__', 'it')} needs {lost}, which could not be imported",
+                f"build or install what {lost} is imported from",
+            )
+        table = functions.table_in(node) if node is not None else None
+        if node is not None and table:
+            called = f"{getattr(part, '__name__', 'it')}({', '.join(functions.arguments(node))})"
+            return (
+                f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
+                "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
+                "inputs=(x, W, b))",
+            )
+    return None
+
+
+def _of_class(cls: type) -> tuple[str, str] | None:
     name = cls.__name__
     framework = framework_of(cls)
     if framework is not None and is_checked(framework) and not is_installed(framework):
@@ -78,6 +109,8 @@ def obstacle(cls: type) -> tuple[str, str] | None:
         is_of_torch = derives_from(cls, _MODULE) or derives_from(cls, _FUNCTION)
         is_like_one = not is_of_torch and (has(cls, "forward") or has(cls, "backward"))
         return foreign(name, framework) if is_like_one else None
+    if closures.method_of(cls) is not None:
+        return None
     backward = next((method for method in BACKWARDS if has(cls, method)), None)
     if backward is None or halves_of(cls) is not None:
         return None
@@ -97,6 +130,8 @@ def foreign(name: str, framework: str) -> tuple[str, str]:
 
 def why_not(name: str, obj: object) -> tuple[str, str] | None:
     """Say why an object that the user has named cannot be checked; None if it can be tried."""
+    if others_claim(obj):
+        return None
     if not isinstance(obj, type):
         cls = type(obj)
         # What can be called is a factory: what it returns is checked.
@@ -106,7 +141,8 @@ def why_not(name: str, obj: object) -> tuple[str, str] | None:
             f"{name} is {_article(cls.__name__)}, not a layer",
             "name a class with forward and backward, or a pair of functions NAME_forward and NAME_backward",
         )
-    if is_layer(obj) or derives_from(obj, _MODULE):  # of a module it is known once it has run
+    # Of a module it is known once it has run.
+    if is_layer(obj) or derives_from(obj, _MODULE) or closures.method_of(obj) is not None:
         return None
     if is_base(obj):
         return (

@@ -168,7 +168,10 @@ class TestNotAccepted:
 
         subject = unchecked(Contexts)
         assert "other shapes may be meant" in subject.reason
-        assert subject.fix == "show the right ones: gradcheck.check(..., inputs=(contexts,))"
+        assert subject.fix == (
+            'correct what is wrong in gradcheck.check(Contexts, signature="(n,i),(n,i)"), '
+            "or give a point that works: inputs=(contexts,)"
+        )
 
     def test_a_layer_that_must_be_built_first(self):
         class Dense:
@@ -206,7 +209,10 @@ class TestNotAccepted:
 
         subject = unchecked(Picky)
         assert subject.reason.startswith("found no shapes that forward(x) takes (at (n,i): ValueError: not that recipe")
-        assert subject.fix == "show one that works: gradcheck.check(..., settings=dict(recipe=...), inputs=(x,))"
+        assert subject.fix == (
+            'correct what is wrong in gradcheck.check(Picky, signature="(n,i)", settings=dict(recipe="i")), '
+            "or give a point that works: inputs=(x,)"
+        )
         assert gradcheck.check(Picky, settings={"recipe": "secret"})
 
 

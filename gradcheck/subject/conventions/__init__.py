@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
 from gradcheck.errors import UsageError
+from gradcheck.hints import did_you_mean
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import ctx, objects, pairs
+from gradcheck.subject.conventions import closures, ctx, derivatives, objectives, objects, pairs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.frameworks import framework_of, is_checked
 from gradcheck.subject.protocol import Subject
@@ -55,18 +56,24 @@ class Convention(Protocol):
 
 
 def convention_of(
-    obj: object, settings: Mapping[str | int, Any], inputs: Mapping[Any, Any] | Sequence[Any] = ()
+    obj: object,
+    settings: Mapping[str | int, Any],
+    inputs: Mapping[Any, Any] | Sequence[Any] = (),
+    named: str | None = None,
 ) -> Convention:
     """Return the convention that claims ``obj``: a layer, or a factory that makes one when called with ``settings``.
 
-    A function of another framework's arrays, which are then among the ``inputs``, is that framework's.
+    A function of another framework's arrays, which are then among the ``inputs``, is that framework's. ``named`` is the
+    convention that it must be, where the user says so.
 
     Raises
     ------
     UsageError
-        If no convention knows what to do with it.
+        If no convention, or not the one that was named, knows what to do with it.
     """
-    for convention in (*_foreign(obj, inputs), *_known()):
+    if named is not None:
+        return _claimed(obj, settings, convention_named(named))
+    for convention in (*_foreign(obj, inputs), *known_conventions()):
         if convention.claims(obj):
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
@@ -80,16 +87,72 @@ def convention_of(
     )
 
 
+def convention_named(name: str) -> Convention:
+    """Return the convention of that name; spaces, hyphens and capitals make no difference.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+
+    Examples
+    --------
+    >>> convention_named("function-pair").NAME
+    'function pair'
+    """
+    names = {_plain(convention.NAME): convention for convention in known_conventions()}
+    if _plain(name) not in names:
+        listed = [convention.NAME for convention in names.values()]
+        raise UsageError(f"there is no convention {name!r}", fix=did_you_mean(name, listed, "the conventions"))
+    return names[_plain(name)]
+
+
+def claims_of(convention: Convention) -> str:
+    """Return what a convention asks of a layer: the first sentence of its ``claims``, without "Whether".
+
+    Examples
+    --------
+    >>> claims_of(convention_named("layer object"))
+    'a class or an object has both methods'
+    """
+    words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
+    return words.removesuffix(".").removeprefix("Whether ")
+
+
+def knows_others() -> bool:
+    """Whether a convention of a third party is installed."""
+    return bool(_others())
+
+
+def others_claim(obj: object) -> bool:
+    """Whether a convention of a third party claims an object."""
+    return any(convention.claims(obj) for convention in _others())
+
+
+def _claimed(obj: object, settings: Mapping[str | int, Any], convention: Convention) -> Convention:
+    if convention.claims(obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
+        return convention
+    claims = claims_of(convention)
+    raise UsageError(
+        f"{describe(obj)} is not in the convention {convention.NAME!r}" + (f": not so that {claims}" if claims else ""),
+        fix="leave the name out, or name another one: `gradcheck conventions` lists them",
+    )
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", " ").replace("_", " ")
+
+
 # Modules satisfy the protocol; mypy does not check modules against protocols with positional-only parameters.
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
 _CTX = cast(Convention, ctx)
+_FUNCTIONS = (cast(Convention, derivatives), cast(Convention, objectives), cast(Convention, closures), _PAIRS)
 
 
-@cache
-def _known() -> tuple[Convention, ...]:
-    others = tuple(cast(Convention, point.load()) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name))
-    return (*others, _CTX, _OBJECTS, _PAIRS)
+def known_conventions() -> tuple[Convention, ...]:
+    """Return all conventions, in the order in which they are asked."""
+    return (*_others(), _CTX, _OBJECTS, *_FUNCTIONS)
 
 
 def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Convention, ...]:
@@ -99,6 +162,28 @@ def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Co
     found = [framework_of(thing) for thing in (obj, *(given if is_function else ()))]
     framework = next((name for name in found if name is not None and is_checked(name)), None)
     return () if framework is None else (cast(Convention, import_module(f"{__name__}.{framework}")),)
+
+
+@cache
+def _others() -> tuple[Convention, ...]:
+    """Return the conventions of third parties."""
+    return tuple(_loaded(point) for point in sorted(entry_points(group=GROUP), key=lambda point: point.name))
+
+
+def _loaded(point: EntryPoint) -> Convention:
+    try:
+        convention = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"the convention {point.name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}",
+            fix="mend or uninstall the package that it comes from",
+        ) from error
+    lacks = [part for part in ("NAME", "claims", "interface", "bind") if not hasattr(convention, part)]
+    if lacks:
+        raise UsageError(
+            f"the convention {point.name} ({point.value}) has no {lacks[0]}", fix="docs/conventions.md has an example"
+        )
+    return cast(Convention, convention)
 
 
 def _is_factory(obj: Any, settings: Mapping[str | int, Any]) -> bool:

@@ -116,13 +116,9 @@ class LayerSubject:
         self.arguments = tuple(a for a in self.arguments if not self._is_remade(a))
         self.arguments += self._find_kept()
         self._reading = self._chosen()
+        self.convention = self._reading.convention
         if self._reading is OF_MODEL:
             self.arguments = tuple(replace(a, constant=True) if a.kind == "input" else a for a in self.arguments)
-
-    @property
-    def convention(self) -> str:
-        """How the second half was read."""
-        return self._reading.convention
 
     def vjp(self, primals: Primals) -> tuple[Outputs, Pullback]:
         """Build the layer, give it its parameters, run forward."""
