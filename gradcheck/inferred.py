@@ -9,7 +9,9 @@ from gradcheck.cases.search import written
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.examine import Request
 from gradcheck.hints import Inferred
+from gradcheck.subject.absent import UnavailableError
 from gradcheck.subject.discover import Found
+from gradcheck.subject.load import imports_of
 from gradcheck.subject.world import quiet_world
 
 
@@ -31,10 +33,10 @@ def inferred(found: Found, request: Request) -> Inferred:
         return replace(blank, reason=found.reason, fix=found.fix)
     if said.skip is not None:
         return replace(blank, reason=f"skipped: {said.skip}", hints=said)
-    with quiet_world():
+    with quiet_world(), imports_of(found.obj):
         try:
             points = request.points_of(found)
-        except UsageError as error:
+        except (UsageError, UnavailableError) as error:
             hint = error.hint if isinstance(error, UncheckedError) else None
             return replace(blank, reason=error.message, fix=error.fix or None, hints=hint)
         except Exception as error:  # noqa: BLE001 - one layer must not end the list of the others

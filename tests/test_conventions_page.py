@@ -56,7 +56,7 @@ def test_commands_end_well(run, monkeypatch, command):
 def test_the_convention_is_listed(installed, run):
     code, out, _ = run("conventions")
     assert code == 0
-    assert "ahead and back   it is a class with the methods ahead and back\n" in out
+    assert re.search(r"^ahead and back +it is a class with the methods ahead and back$", out, re.MULTILINE)
 
 
 def test_its_layers_are_found_and_judged(installed, run):
@@ -97,6 +97,14 @@ def test_one_that_cannot_be_used_is_said_to_be(installed, run, module, message):
     assert "Traceback" not in err
 
 
+def test_one_that_fails_at_a_layer_is_said_to_fail(installed, run):
+    text = (installed / "ahead_and_back.py").read_text(encoding="utf-8")
+    (installed / "ahead_and_back.py").write_text(text.replace("isinstance(obj, type)", "obj.nothing"), encoding="utf-8")
+    _, out, err = run("turns.py::Turn")
+    assert "the convention 'ahead and back' failed at the class Turn: AttributeError" in out + err
+    assert "Traceback" not in out + err
+
+
 def test_names_are_known_or_refused():
     assert convention_named("Layer-Object").NAME == "layer object"
     with pytest.raises(
@@ -104,4 +112,4 @@ def test_names_are_known_or_refused():
     ):
         convention_named("layer objekt")
     with pytest.raises(UsageError, match=r"float 3[.]0 is not in the convention 'function pair'"):
-        convention_of(3.0, {}, "function pair")
+        convention_of(3.0, {}, named="function pair")

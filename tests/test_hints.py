@@ -14,6 +14,8 @@ import pytest
 
 import gradcheck
 from gradcheck.api import check_targets, infer_targets
+from gradcheck.cases.said import hints_of
+from gradcheck.cases.search import Points
 from gradcheck.cli import main
 from gradcheck.config import read_hints as read_file
 from gradcheck.errors import UsageError
@@ -389,6 +391,7 @@ class TestArguments:
             ({"convention": "layer objct"}, "convention: there is no convention 'layer objct'; .*mean layer object"),
             ({"convention": "function pair"}, "the class Masked is not in the convention 'function pair'"),
             ({"domains": {"x": "posit"}}, "domains says that x is 'posit', which is no domain; .*you mean positive"),
+            ({"settings": {"rate": 0.5}}, r"settings speaks of 'rate', which Masked\(\) does not take"),
             ({"domains": ["x"]}, "domains is .* expected a domain for each input"),
             ({"constants": "keep"}, "constants is 'keep', expected a list of inputs"),
             ({"constants": ["kept"]}, "constants speaks of 'kept', .*did you mean keep"),
@@ -473,6 +476,36 @@ def test_what_no_name_calls_a_target_is_one_only_of_a_loss():
     assert subject.verdict == "pass"
     (subject,) = gradcheck.check(Masked, signature="(n),(n)->(n)", profile="quick")
     assert subject.verdict == "fail"
+
+
+class Cell:
+    def __init__(self, Wx, Wh):
+        self.Wx, self.Wh = Wx, Wh
+
+    def forward(self, x, h=None):
+        self.x, self.h = x, np.zeros((len(x), len(self.Wh))) if h is None else h
+        self.out = np.tanh(self.x @ self.Wx + self.h @ self.Wh)
+        return self.out
+
+    def backward(self, dout):
+        d = dout * (1 - self.out**2)
+        self.dWx, self.dWh = self.x.T @ d, self.h.T @ d
+        return d @ self.Wx.T, d @ self.Wh
+
+
+def test_what_is_said_of_an_optional_input_asks_for_it():
+    said = {"signature": "(n,i),(n,o),(i,o),(o,o)->(n,o)", "domains": {"h": "real"}, "profile": "quick"}
+    (subject,) = gradcheck.check(Cell, **said)
+    assert (subject.verdict, {finding.argument for finding in subject.findings}) == ("fail", {"h"})  # for Wh.T
+
+
+def test_settings_that_do_not_exist_and_those_given_by_position():
+    with pytest.raises(UsageError, match=r"settings speaks of 'reapeat', which Grid\(.*\) does not take.*mean repeat"):
+        gradcheck.check(Grid, settings={"reapeat": 2})
+    points = Points.of("Scaled", Scaled, hints=Hints(signature="(n,i)->(n,o)", settings=["(i,o)"]))
+    assert str(points.plan.signature) == "(n,i),(i,o)->(n,o)"
+    points = Points.of("Grid", Grid, hints=Hints(signature="(n,l)", settings=[("l",), 2.5, "1|2"]))
+    assert hints_of(points.plan).settings == (("l",), 2.5, "1|2")
 
 
 class TestAnnotations:

@@ -18,7 +18,8 @@ def check(subject, *, seed=0, case=None, **given):
     verdict = {"right": "pass", "wrong": "fail"}.get(subject, "unchecked")
     finding = Finding("GC101", "error", "dW is wrong", case=case or f"n=2 seed={seed}")
     findings = (finding,) if verdict == "fail" else ()
-    return Report(seed=seed, subjects=(SubjectReport("Affine", "Affine", verdict, findings=findings),))
+    skipped = dict(skipped=True, reason="skipped: slow") if subject == "skipped" else {}
+    return Report(seed=seed, subjects=(SubjectReport("Affine", "Affine", verdict, findings=findings, **skipped),))
 
 module = types.ModuleType("gradcheck.api")
 module.check = check
@@ -76,6 +77,13 @@ def test_an_unchecked_layer_is_no_pass(pytester):
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E * nothing was checked, so this is not a pass"])
+
+
+def test_a_layer_that_the_file_says_to_skip_is_a_skipped_test(pytester):
+    pytester.makepyfile("def test_skipped(gradcheck): gradcheck('skipped')")
+    result = pytester.runpytest("-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*skipped: slow*"])
 
 
 def test_a_usage_error_points_at_the_line_of_the_test(pytester):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gradcheck.cases.layouts import Layout
 from gradcheck.cases.signature import Dims, times
 from gradcheck.cases.values import Domain, Fixed, Recipe, Spec
+from gradcheck.subject import names as spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,11 @@ def first_input(names: Sequence[str]) -> int:
 
     Examples
     --------
-    >>> first_input(["y_true", "y_pred"]), first_input(["W", "X", "y"]), first_input(["w", "b"])
-    (1, 1, 0)
+    >>> [first_input(names) for names in (["y_true", "p"], ["W", "X", "y"], ["w", "b"], ["y", "y_hat"], ["y", "t"])]
+    [1, 1, 0, 1, 0]
     """
-    found = next((k for k, name in enumerate(names) if not is_target(name)), 0)
+    others = [k for k, name in enumerate(names) if not is_target(name)] or [0]
+    found = others[names[others[0]] in ("y", "Y") and len(others) > 1] if names else 0
     if names and _WEIGHT.match(names[found]):
         return next((k for k, name in enumerate(names) if _DATA.match(name)), found)
     return found
@@ -102,7 +104,7 @@ def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, 
 
 def is_target(name: str) -> bool:
     """Whether the name alone says that an input is a loss's target, which has no gradient."""
-    return bool(_TARGET.match(name))
+    return spelling.is_target(name)
 
 
 def is_index(name: str) -> bool:
@@ -112,8 +114,8 @@ def is_index(name: str) -> bool:
 
 def is_telling(name: str) -> bool:
     """Whether the name says what shape is meant: then backward has no say in it."""
-    patterns = (_TARGET, _INDEX, _STATE, _WEIGHT, _HIDDEN_WEIGHT, _BIAS, _SCALE)
-    return any(pattern.match(name) for pattern in patterns)
+    patterns = (_INDEX, _STATE, _WEIGHT, _HIDDEN_WEIGHT, _BIAS, _SCALE)
+    return is_target(name) or any(pattern.match(name) for pattern in patterns)
 
 
 def is_train_flag(name: str) -> bool:
@@ -145,7 +147,6 @@ def _named(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^_?(?:{pattern})$", re.IGNORECASE)
 
 
-_TARGET = _named("t|ts|targets?|labels?|y_?true|true|truth|ground_truth|y_?target|teacher|one_?hot|gt")
 _INDEX = _named("i?ids?|idxs?|index|indexes|indices|tokens?|words?|sequence|contexts")
 _PROBABILITY = _named("y_?pred|y_?hat|yhat|p|ps|probs?|probabilities|pred|preds|predictions?|predicted|output|a|y|x")
 _STATE = _named("(h|c|s|hx|cx|hidden|state|cell)s?(_?(prev|0|t|init|in|state))*|prev_?(h|c|s|hidden|state|cell)")

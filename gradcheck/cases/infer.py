@@ -125,6 +125,12 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             f"forward seems to take a list of arrays ({first}), and backward fits no single array",
             fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
         )
+    if search.loosely:
+        raise UncheckedError(
+            f"the function takes {search.first.signature if search.first else show}, but what it returns for gradients "
+            f"does not fit that, and other shapes may be meant",
+            fix=f"show the right ones: gradcheck.check(..., inputs=({show}{',' * (len(wanted) == 1)}))",
+        )
     if not search.believed and search.first is not None:
         message = f"forward({show}) takes {search.first.signature}, but backward does not fit that"
         raise _with_hint(f"{message}, and other shapes may be meant", search.first, wanted, search.said.layer)
@@ -148,7 +154,7 @@ def _wanted_inputs(forward: Sequence[Parameter], said: Said) -> list[Parameter]:
     switched = [p for p in rest if p.default is False and is_train_flag(p.name)]
     if switched:  # what backward relies on is off by default; what stands before it in the call keeps its default
         wanted += rest[: rest.index(switched[-1]) + 1]
-    wanted += [p for p in rest if p not in wanted and p.name in said.domains]
+    wanted += [replace(p, required=True) for p in rest if p not in wanted and p.name in said.domains]
     return wanted
 
 

@@ -113,7 +113,8 @@ def setting_recipe(key: str | int, value: object, names: Collection[str]) -> Rec
     if isinstance(value, str):
         text = value.replace(" ", "")
         if _OUT_OF.fullmatch(text):
-            return Choice(str(key), tuple(map(int, text.split("|"))))
+            name = key if isinstance(key, str) else f"setting{key}"
+            return Choice(name, tuple(map(int, text.split("|"))))
         if _names_dims([text], names):
             return Size(text)
         if text.startswith("(") and text.endswith(")"):
@@ -132,12 +133,15 @@ def hints_of(plan: Plan, convention: str | None = None) -> Hints:
 
     What cannot be written down, such as a generator, is left out and found again.
     """
-    settings = {str(key): _written(recipe) for key, recipe in plan.settings.items() if not isinstance(recipe, Spec)}
+    settings = {key: _written(recipe) for key, recipe in plan.settings.items() if not isinstance(recipe, Spec)}
+    positional = any(isinstance(key, int) for key in settings)
     domains = {name: _domain(name, recipe) for name, recipe in plan.inputs.items()}
     hints = Hints(
         convention=convention,
         signature=str(plan.signature) if plan.signature.inputs else None,
-        settings={key: value for key, value in settings.items() if value is not None} or None,
+        settings=tuple(settings.values())
+        if positional
+        else {str(key): value for key, value in settings.items() if value is not None} or None,
         domains={name: word for name, word in domains.items() if word is not None},
         constants=tuple(name for name in plan.inputs if name in plan.constants) or None,
     )

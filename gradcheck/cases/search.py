@@ -18,9 +18,10 @@ from gradcheck.cases.said import said_of
 from gradcheck.cases.signature import format_dims
 from gradcheck.cases.values import Fixed, Recipe, stream
 from gradcheck.errors import UsageError
-from gradcheck.hints import NO_HINTS, Hints
+from gradcheck.hints import NO_HINTS, Hints, did_you_mean
 from gradcheck.records import Case
 from gradcheck.subject.annotations import annotations_of
+from gradcheck.subject.calls import signature_of
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
 from gradcheck.subject.protocol import Argument, Subject, point_of
@@ -67,6 +68,7 @@ class Points:
             return cls(name, obj, found[0].convention, given=found)
         given = Hints(signature=None if signature is None else _text(signature), settings=built or None)
         said = said_of(given.over(hints), annotations_of(obj), written(obj, name))
+        _require_taken(obj, said.settings)
         built = _sized(said.settings)
         convention = convention_of(obj, built, named=hints.convention)
         constructor, forward = convention.interface(obj, built)
@@ -139,6 +141,18 @@ def written(obj: object, name: str) -> str:
     if not isinstance(obj, tuple):
         return name
     return f"({', '.join(str(getattr(part, '__name__', part)) for part in obj)})"
+
+
+def _require_taken(obj: Any, settings: Mapping[str | int, Any]) -> None:
+    """Refuse settings that a class does not take, before any of them is tried."""
+    signature = signature_of(obj) if inspect.isclass(obj) else None
+    parameters = signature.parameters if signature else {}
+    unknown = [key for key in settings if isinstance(key, str) and key not in parameters]
+    if signature and unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise UsageError(
+            f"settings speaks of {unknown[0]!r}, which {obj.__name__}({', '.join(parameters)}) does not take",
+            fix=did_you_mean(unknown[0], parameters, "its arguments") if parameters else "leave settings out",
+        )
 
 
 def _sized(recipes: Mapping[str | int, Recipe]) -> dict[str | int, Any]:

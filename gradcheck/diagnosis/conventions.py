@@ -101,7 +101,8 @@ def _counts(sample: Sample) -> frozenset[int]:
 
 def _is_mean_of_losses(sample: Sample, g: Array) -> bool | None:
     if sample.subject.summed:
-        return _is_share_of(sample, g, _counts(sample))
+        sizes = {a.value.size for a in sample.subject.arguments if a.name == sample.argument}  # of a loss per element
+        return _is_share_of(sample, g, _counts(sample) | sizes)
     if len(sample.outputs) != 1 or sample.outputs[0].ndim != 1:
         return False
     return _is_share_of(sample, g, {sample.outputs[0].size})

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from gradcheck.diagnosis.numeric import Sample, analytic, close
-from gradcheck.subject.protocol import Array
+from gradcheck.subject.protocol import Array, point_of
 
 Holds = Callable[[Sample, Array], bool]
 
@@ -81,10 +81,28 @@ def _is_permuted(sample: Sample, g: Array) -> bool:
     )
 
 
+def _is_diagonal(sample: Sample, g: Array) -> bool:
+    """Whether a gradient is dout times the diagonal of the Jacobian: that of a softmax taken element by element."""
+    arguments = sample.subject.arguments
+    x = next(a.value for a in arguments if a.name == sample.argument)
+    if len(sample.outputs) != 1 or not g.shape == x.shape == sample.outputs[0].shape or x.size < 2:
+        return False
+
+    def at(element: tuple[int, ...], step: float) -> float:
+        primals = point_of(arguments)
+        primals[sample.argument][element] += step
+        return float(sample.subject.vjp(primals)[0][0][element])
+
+    h = 1e-4
+    diagonal = np.array([(at(e, h) - at(e, -h)) / (2 * h) for e in np.ndindex(x.shape)]).reshape(x.shape)
+    return close(g, sample.cotangents[0] * diagonal)
+
+
 _PATTERNS: tuple[tuple[str, Holds], ...] = (
     ("it is zero, but the output does depend on this argument", lambda _, g: not np.any(g)),
     ("it has the opposite sign of the right one", lambda s, g: _same(-g, s.numeric)),
     ("it is dout itself: the local derivative is missing", lambda s, g: _same(g, s.cotangents[0])),
     ("it is the transpose of the right one", lambda s, g: g.ndim == 2 and _same(g.T, s.numeric)),
     ("it is right but for the order of its elements", _is_permuted),
+    ("it is dout times the diagonal of the Jacobian: what one element does to the others is left out", _is_diagonal),
 )

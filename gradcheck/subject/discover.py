@@ -151,15 +151,15 @@ def _in_file(file: File, known: set[str], *, single: bool) -> list[Found]:
     return sorted(found, key=lambda layer: _order(layer.location))
 
 
+def _may_hold_others(file: File) -> bool:
+    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
+    return outline.may_inherit(file.tree) or recognise.knows_others()
+
+
 def _without_framework(file: File, name: str, node: ast.AST | None) -> Obstacle | None:
     """Say that a layer is another framework's, which is not installed; None if it is, or if it is of none."""
     framework = None if node is None else outline.framework_of(node, file.tree)
     return None if framework is None or is_installed(framework) else not_installed(name, framework)
-
-
-def _may_hold_others(file: File) -> bool:
-    """Whether a file may hold layers that its text does not show: inherited ones, or in a third party's spelling."""
-    return outline.may_inherit(file.tree) or recognise.knows_others()
 
 
 def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:

@@ -11,6 +11,9 @@ _CHECKED = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "autograd": "autogr
 _OTHERS = ("tensorflow", "keras", "flax", "chainer", "paddle", "mindspore")
 
 
+CHECKED = tuple(dict.fromkeys(_CHECKED.values()))
+
+
 def framework_of(obj: object) -> str | None:
     """Return the framework that a class, an instance or a function is of.
 
@@ -28,7 +31,7 @@ def framework_of(obj: object) -> str | None:
 
 def is_checked(framework: str) -> bool:
     """Whether there is a convention for a framework's layers."""
-    return framework in _CHECKED.values()
+    return framework in CHECKED
 
 
 def is_frameworks_own(cls: type) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # weight and W, bias and b, input and x name the same thing: d + any of them is a spelling of the gradient.
 _SYNONYMS = (
     frozenset({"w", "weight", "weights", "kernel"}),
@@ -14,6 +16,23 @@ OF_INPUT = (
     *("dinputs", "dinput", "dx", "d_x", "d_input", "d_inputs", "grad_input", "input_grad", "grad_inputs", "delta"),
     *("input_gradient", "gradient_input"),
 )
+
+_TARGET = re.compile(
+    r"^_?(t|ts|targets?|labels?|y_?(true|target|real|gt|actual|label)s?|true|truth|ground_?truth|actual|expected|desired"
+    r"|observed|teacher|(y_?)?one_?hot|gt)$",
+    re.IGNORECASE,
+)
+
+
+def is_target(name: str) -> bool:
+    """Whether the name alone says that an input is what a loss compares with, which has no gradient.
+
+    Examples
+    --------
+    >>> is_target("y_true"), is_target("t"), is_target("y")
+    (True, True, False)
+    """
+    return bool(_TARGET.match(name))
 
 
 def gradient_names(name: str) -> tuple[str, ...]:

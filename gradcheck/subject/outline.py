@@ -7,9 +7,9 @@ import builtins
 import sys
 from collections.abc import Collection, Iterator
 
-from gradcheck.subject import functions
-from gradcheck.subject.functions import Function
+from gradcheck.subject import functions, text
 from gradcheck.subject.halves import BACKWARDS, halves_in
+from gradcheck.subject.text import Function
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,13 +39,13 @@ def layers(tree: ast.Module, known: Collection[str] = ()) -> dict[str, ast.Class
     for node in definitions(tree):
         if isinstance(node, ast.ClassDef):
             classes.pop(node.name, None)  # the last definition of a name holds
-            own = _is_layer_like(node) or functions.closing_method(node)
+            own = _is_layer_like(node) or text.closing_method(node)
             if own or _bases(node) & ({*classes} | {*known}) or framework_of(node, tree):
                 classes[node.name] = node
     concrete: dict[str, ast.ClassDef | Function] = {
         name: node for name, node in classes.items() if not name.startswith("_") and not is_abstract(node)
     }
-    written = dict(functions.written(tree))
+    written = dict(text.written(tree))
     made = {name: written[forward] for name, (forward, *_) in functions.layers(tree).items()}
     made |= {name: node for name, node in written.items() if framework_of(node, tree)}
     return concrete | {name: node for name, node in made.items() if name not in concrete}
@@ -77,7 +77,7 @@ def may_inherit(tree: ast.Module) -> bool:
 
 def definitions(tree: ast.Module) -> Iterator[Definition]:
     """Yield the classes and functions of a module, those in its ``if``, ``try`` and ``with`` blocks included."""
-    for node in functions.statements(tree.body):
+    for node in text.statements(tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 

@@ -8,8 +8,9 @@ import re
 from types import ModuleType
 from typing import Any
 
-from gradcheck.subject import functions, outline, source
+from gradcheck.subject import functions, outline, source, text
 from gradcheck.subject.conventions import closures, knows_others, others_claim
+from gradcheck.subject.conventions.tensors import is_tensor
 from gradcheck.subject.frameworks import (
     derives_from,
     framework_of,
@@ -91,7 +92,7 @@ def _of_functions(obj: object, tree: ast.Module | None) -> tuple[str, str] | Non
             )
         table = functions.table_in(node) if node is not None else None
         if node is not None and table:
-            called = f"{getattr(part, '__name__', 'it')}({', '.join(functions.arguments(node))})"
+            called = f"{getattr(part, '__name__', 'it')}({', '.join(text.arguments(node))})"
             return (
                 f"{called} takes arrays in a dictionary, {table}, whose keys and shapes are not known",
                 "check a function of the arrays: gradcheck.check((lambda x, W, b: forward(x, dict(W=W, b=b)), vjp), "
@@ -114,6 +115,11 @@ def _of_class(cls: type) -> tuple[str, str] | None:
     backward = next((method for method in BACKWARDS if has(cls, method)), None)
     if backward is None or halves_of(cls) is not None:
         return None
+    if is_tensor(cls):
+        return (
+            f"{name} is the tensor of an engine: what is computed with it can be checked",
+            f"name a function of such tensors: gradcheck.check(gradcheck.through(f, {name}), inputs=(x,))",
+        )
     return (
         f"{name} has {backward} but no forward: there is nothing to differentiate",
         f"give {name} a forward method, or check the two functions by hand: {_BY_HAND}",

@@ -1,6 +1,7 @@
-"""Layers that are functions, found in a file and checked without a word about them, right and wrong."""
+"""Layers that are functions, found in a file and checked without configuration: right ones, and their wrong twins."""
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 import gradcheck
 from gradcheck.api import check_targets
+from gradcheck.cases.profile import PROFILES
 from gradcheck.cases.search import Points
-from gradcheck.examine import Request, sweep
 from gradcheck.subject.calls import parameters_of
 from gradcheck.subject.discover import discover
 from gradcheck.subject.world import quiet_world
+from gradcheck.tally import Tally
 
 RIGHT = Path(__file__).with_name("functions_right.py")
 
@@ -57,14 +59,24 @@ WRONG = {
 }
 
 
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """A profile of few cases: what is tested here is how layers are found and read."""
+    monkeypatch.setitem(PROFILES, "tiny", replace(PROFILES["quick"], cases=2))
+
+
 def checked(path):
-    return {subject.name: subject for subject in check_targets([str(path)], profile="quick").subjects}
+    return {subject.name: subject for subject in check_targets([str(path)], profile="tiny").subjects}
 
 
 def errors(layer):
-    """Return the codes of the errors of a layer, without the costly search for what explains them."""
+    """Return the codes of what is found at two cases, without the costly search for what explains it."""
     with quiet_world():
-        return {rule for rule, _ in sweep(Points.of(layer.name, layer.obj), layer, Request(profile="quick")).findings}
+        points = Points.of(layer.name, layer.obj)
+        tally = Tally(points, PROFILES["tiny"], lambda _, level: level)
+        for case in points.sweep(0, PROFILES["tiny"]):
+            tally.look(case, 0)
+        return {rule for rule, _ in tally.findings}
 
 
 def test_right_ones_pass():
@@ -152,7 +164,7 @@ def test_what_is_no_layer_is_not_listed(tmp_path):
 def only(tmp_path, text):
     path = tmp_path / "one.py"
     path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
-    (subject,) = check_targets([str(path)], profile="quick").subjects
+    (subject,) = check_targets([str(path)], profile="tiny").subjects
     return subject
 
 
@@ -165,11 +177,9 @@ def test_a_network_with_a_dictionary_of_parameters_is_unchecked(tmp_path):
             return {"dW1": dA @ cache.T}
         """
     subject = only(tmp_path, network)
-    assert (subject.verdict, subject.reason) == (
-        "unchecked",
-        "two_layer_forward(X, parameters) takes arrays in a dictionary, parameters, whose keys and shapes are not "
-        "known",
-    )
+    called = "two_layer_forward(X, parameters)"
+    assert subject.verdict == "unchecked"
+    assert subject.reason == f"{called} takes arrays in a dictionary, parameters, whose keys and shapes are not known"
     assert "gradcheck.check((lambda x, W, b:" in subject.fix
 
 

@@ -17,9 +17,9 @@ from gradcheck.errors import UsageError
 from gradcheck.hints import did_you_mean
 from gradcheck.subject.build import construct
 from gradcheck.subject.calls import Parameter
-from gradcheck.subject.conventions import closures, ctx, derivatives, objectives, objects, pairs
+from gradcheck.subject.conventions import closures, ctx, derivatives, nodes, objectives, objects, pairs
 from gradcheck.subject.describe import describe
-from gradcheck.subject.frameworks import framework_of, is_checked
+from gradcheck.subject.frameworks import CHECKED, framework_of, is_checked
 from gradcheck.subject.protocol import Subject
 
 GROUP = "gradcheck.conventions"
@@ -72,9 +72,9 @@ def convention_of(
         If no convention, or not the one that was named, knows what to do with it.
     """
     if named is not None:
-        return _claimed(obj, settings, convention_named(named))
-    for convention in (*_foreign(obj, inputs), *known_conventions()):
-        if convention.claims(obj):
+        return _claimed(obj, settings, inputs, convention_named(named))
+    for convention in (*_foreign(obj, inputs), *_numpys()):
+        if _asked(convention, obj):
             if convention is _PAIRS and not isinstance(obj, tuple) and _is_factory(obj, settings):
                 return _OBJECTS
             return convention
@@ -113,7 +113,7 @@ def claims_of(convention: Convention) -> str:
     Examples
     --------
     >>> claims_of(convention_named("layer object"))
-    'a class or an object has both methods'
+    'a class or an object has both halves, under whatever names'
     """
     words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
     return words.removesuffix(".").removeprefix("Whether ")
@@ -126,11 +126,28 @@ def knows_others() -> bool:
 
 def others_claim(obj: object) -> bool:
     """Whether a convention of a third party claims an object."""
-    return any(convention.claims(obj) for convention in _others())
+    return any(_asked(convention, obj) for convention in _others())
 
 
-def _claimed(obj: object, settings: Mapping[str | int, Any], convention: Convention) -> Convention:
-    if convention.claims(obj) or (convention is _OBJECTS and _is_factory(obj, settings)):
+def _asked(convention: Convention, obj: object) -> bool:
+    """Ask a convention whether it claims an object; a third party's may fail at it."""
+    try:
+        return convention.claims(obj)
+    except Exception as error:
+        raise UsageError(
+            f"the convention {convention.NAME!r} failed at {describe(obj)}: {type(error).__name__}: {error}",
+            fix="let its claims() return False for what it does not know",
+        ) from error
+
+
+def _claimed(
+    obj: object,
+    settings: Mapping[str | int, Any],
+    inputs: Mapping[Any, Any] | Sequence[Any],
+    convention: Convention,
+) -> Convention:
+    among = convention in _numpys() or convention in _foreign(obj, inputs)
+    if among and (_asked(convention, obj) or (convention is _OBJECTS and _is_factory(obj, settings))):
         return convention
     claims = claims_of(convention)
     raise UsageError(
@@ -147,12 +164,22 @@ def _plain(name: str) -> str:
 _OBJECTS = cast(Convention, objects)
 _PAIRS = cast(Convention, pairs)
 _CTX = cast(Convention, ctx)
+_NODES = cast(Convention, nodes)
 _FUNCTIONS = (cast(Convention, derivatives), cast(Convention, objectives), cast(Convention, closures), _PAIRS)
 
 
 def known_conventions() -> tuple[Convention, ...]:
-    """Return all conventions, in the order in which they are asked."""
-    return (*_others(), _CTX, _OBJECTS, *_FUNCTIONS)
+    """Return all conventions, those of other frameworks too, whether these are installed or not."""
+    return (*_numpys(), *map(_of_framework, CHECKED))
+
+
+def _numpys() -> tuple[Convention, ...]:
+    """Return the conventions of layers on NumPy arrays, in the order in which they are asked."""
+    return (*_others(), _CTX, _NODES, _OBJECTS, *_FUNCTIONS)
+
+
+def _of_framework(name: str) -> Convention:
+    return cast(Convention, import_module(f"{__name__}.{name}"))
 
 
 def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Convention, ...]:
@@ -161,7 +188,7 @@ def _foreign(obj: object, inputs: Mapping[Any, Any] | Sequence[Any]) -> tuple[Co
     is_function = callable(obj) and not isinstance(obj, type)
     found = [framework_of(thing) for thing in (obj, *(given if is_function else ()))]
     framework = next((name for name in found if name is not None and is_checked(name)), None)
-    return () if framework is None else (cast(Convention, import_module(f"{__name__}.{framework}")),)
+    return () if framework is None else (_of_framework(framework),)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.subject import functions, source
+from gradcheck.subject import source, text
 from gradcheck.subject.calls import Parameter, called, copied, parameters_of, signature_of
 from gradcheck.subject.conventions.layer import LayerSubject
 from gradcheck.subject.session import is_filled
@@ -25,16 +25,16 @@ def claims(obj: object) -> bool:
     """Whether it makes a function that returns its pullback, or has a method that does."""
     if inspect.isfunction(obj):
         node = source.definition(obj)
-        return node is not None and functions.made_closure(node) is not None
+        return node is not None and text.made_closure(node) is not None
     return method_of(obj) is not None
 
 
 def method_of(obj: object) -> str | None:
     """Return the method of a class or object that returns its output and a pullback."""
     cls = obj if isinstance(obj, type) else type(obj)
-    for name in functions.CLOSING:
+    for name in text.CLOSING:
         node = source.definition(vars(cls).get(name)) if name in vars(cls) else None
-        if node is not None and len(functions.arguments(node)) > 1 and functions.closure_of(node) is not None:
+        if node is not None and len(text.arguments(node)) > 1 and text.closure_of(node) is not None:
             return name
     return None
 
@@ -44,9 +44,9 @@ def interface(obj: Any, _settings: Mapping[str | int, Any]) -> tuple[tuple[Param
     method = method_of(obj)
     if method is None:
         node = source.definition(obj)
-        made = functions.made_closure(node) if node is not None else None
-        names = functions.arguments(made) if made is not None else []
-        required = functions.arguments(made, required=True) if made is not None else []
+        made = text.made_closure(node) if node is not None else None
+        names = text.arguments(made) if made is not None else []
+        required = text.arguments(made, required=True) if made is not None else []
         return parameters_of(obj), tuple(Parameter(name, required=name in required) for name in names)
     if not isinstance(obj, type):
         return (), parameters_of(getattr(obj, method))
@@ -161,7 +161,7 @@ def _cells_of(function: Any) -> dict[str, Any]:
     found = {name: cell for name, cell in zip(code.co_freevars, cells, strict=True) if is_filled(cell)}
     found = {name: cell for name, cell in found.items() if isinstance(cell.cell_contents, np.ndarray | dict | list)}
     node = source.definition(function)
-    inner = functions.closure_of(node) if node is not None else None
-    returned = functions.returns(inner)[-1] if inner is not None and functions.returns(inner) else []
-    order = {name: k for k, label in enumerate(returned) for name in found if functions.is_gradient_of(label, [name])}
+    inner = text.closure_of(node) if node is not None else None
+    returned = text.returns(inner)[-1] if inner is not None and text.returns(inner) else []
+    order = {name: k for k, label in enumerate(returned) for name in found if text.is_gradient_of(label, [name])}
     return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck.errors import UncheckedError
-from gradcheck.subject import functions, source
+from gradcheck.subject import functions, source, text
 from gradcheck.subject.calls import CACHE_NAMES, OUTPUT_NAMES, Parameter, called, parameters_of, signature_of
-from gradcheck.subject.conventions.local import LocalSubject, agrees, float_inputs
+from gradcheck.subject.conventions.local import LocalSubject, agrees, real_inputs
 from gradcheck.subject.conventions.owed import targets, wrt
 from gradcheck.subject.pairing import Derived, is_derivative_name
 from gradcheck.subject.protocol import Array
@@ -36,7 +36,9 @@ _POINTS = (_FRESH, _FRESH.reshape(8, 8), _FRESH[0], _POSITIVE, _POSITIVE[0])  # 
 def claims(obj: object) -> bool:
     """Whether it is a function with a flag for its derivative, or a pair whose second takes no cotangent."""
     if isinstance(obj, tuple):
-        return isinstance(obj, Derived) or (len(obj) == 2 and all(map(callable, obj)) and _is_derivative(*obj))
+        return isinstance(obj, Derived) or (
+            len(obj) == 2 and all(callable(part) and part.__hash__ for part in obj) and _is_derivative(*obj)
+        )
     return _flag(obj) is not None
 
 
@@ -55,9 +57,8 @@ def bind(
     seed: int = 0,
 ) -> LocalSubject:
     """Bring a function and its derivative to a subject at these inputs."""
-    flag = _flag(obj)
-    value, derivative = obj if flag is None else (functools.partial(obj, **{flag: on}) for on in (False, True))
-    real = tuple(a.name for a in float_inputs(inputs, constants))
+    value, derivative = obj if isinstance(obj, tuple) else _halves(obj)
+    real = real_inputs(inputs)
     pair = _Pair(value, derivative, tuple(inputs), real)
     options = {str(key): given for key, given in settings.items()}
     if len(inputs) == 1 and real and not options:
@@ -85,10 +86,8 @@ class _Pair:
     @property
     def owed(self) -> tuple[str, ...]:
         """The inputs that the derivative is with respect to."""
-        node = source.definition(self.derivative)
-        returned = functions.returns(node) if node is not None else []
-        labels = returned[-1] if returned else [""]
-        return wrt(self.real, labels, len(labels))
+        labels, stacked = _returned(self.derivative)
+        return self.real if 1 < len(self.real) == stacked else wrt(self.real, labels, len(labels))
 
     @property
     def said(self) -> dict[str, str | None]:
@@ -160,6 +159,12 @@ def _chosen(pair: _Pair, inputs: Mapping[str, Any], options: Mapping[str, Any]) 
     if not pair.real or pair.given("argument") == pair.given("output"):
         return "argument"
     x = pair.owed[0]
+    try:
+        elementwise = np.shape(_call(pair.value, inputs, options)) == np.shape(inputs[x])
+    except Exception:  # noqa: BLE001 - whatever it raises: it does not take this
+        elementwise = False
+    if not elementwise:
+        return "argument"
     moved = np.random.default_rng(5).uniform(0.5, 0.9, np.shape(inputs[x])) * np.asarray(inputs[x])
     return _decided(pair, _right(pair, {**inputs, x: moved}, options))
 
@@ -210,7 +215,22 @@ def _flag(obj: object) -> str | None:
 @functools.lru_cache(maxsize=64)
 def _flag_of(function: _Function) -> str | None:
     node = source.definition(function)
-    return functions.flag_of(node) if node is not None and functions.is_flagged(node) else None
+    return text.flag_of(node) if node is not None and functions.is_flagged(node) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _halves(function: _Function) -> tuple[_Function, _Function]:
+    """Return a function with a flag as a function and its derivative: the same two each time."""
+    flag = str(_flag_of(function))
+    return functools.partial(function, **{flag: False}), functools.partial(function, **{flag: True})
+
+
+@functools.lru_cache(maxsize=64)
+def _returned(derivative: _Function) -> tuple[tuple[str, ...], int]:
+    """Return what a derivative calls the gradients that it returns, and how many it stacks in one array."""
+    node = source.definition(derivative)
+    returned = text.returns(node) if node is not None else []
+    return tuple(returned[-1]) if returned else ("",), text.stacked(node) if node is not None else 0
 
 
 def _is_derivative(value: _Function, derivative: _Function) -> bool:
@@ -223,7 +243,7 @@ def _is_derivative(value: _Function, derivative: _Function) -> bool:
     if len(asked) > 1 and asked == given[: len(asked)]:  # a loss and its gradient, whatever they are called
         return True
     named = is_derivative_name(str(getattr(derivative, "__name__", "")))
-    if any(functions.COTANGENT.match(name) and name not in given for name in asked):
+    if any(text.COTANGENT.match(name) and name not in given for name in asked):
         return False
     if named:
         return len(asked) <= max(len(given), 1) + (len(given) == 1)

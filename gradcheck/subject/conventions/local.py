@@ -16,8 +16,8 @@ from gradcheck.errors import UsageError
 from gradcheck.subject.calls import arguments_of, outputs_of, values_at
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.parameters import is_parameter_name
 from gradcheck.subject.protocol import (
-    Argument,
     Array,
     Gradients,
     Missing,
@@ -76,6 +76,8 @@ class LocalSubject:
         self._call, self._inputs, self._seed = run, dict(inputs), seed
         self._wrt, self._is_loss = tuple(wrt), is_loss
         self.summed = False
+        # A cost of data and parameters is one number at many a shape of them.
+        self.loose = is_loss and len(inputs) > 1 and any(map(is_parameter_name, wrt))
         self._rewind = generators(*holders, globally=False)  # those are seeded
         self.arguments = tuple(
             replace(a, constant=a.constant or not (a.name in self._wrt or a.name in named))
@@ -110,7 +112,8 @@ class LocalSubject:
         return _Again(self)
 
     def _read(self, returned: object, dout: Array, primals: Primals) -> Gradients:
-        owed = [a for a in self.arguments if a.name in self._wrt and a.differentiable]
+        known = {a.name: a for a in self.arguments}
+        owed = [known[name] for name in self._wrt if known[name].differentiable]
         shapes = {a.value.shape for a in owed}
         if len(owed) > 1 and len(shapes) == 1 and _array_or_none(returned) is not None:
             stacked = np.asarray(returned)
@@ -194,6 +197,6 @@ def _array_or_none(value: object) -> Array | None:
     return array if array.dtype.kind in "biuf" and value is not None else None
 
 
-def float_inputs(inputs: Mapping[str, Any], constants: frozenset[str]) -> list[Argument]:
-    """Return the inputs that may have a gradient."""
-    return [a for a in arguments_of(inputs, constants) if a.differentiable]
+def real_inputs(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the inputs that are real, targets included."""
+    return tuple(a.name for a in arguments_of(inputs, frozenset()) if a.differentiable)

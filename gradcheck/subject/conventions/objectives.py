@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcheck.errors import UncheckedError
-from gradcheck.subject import functions, source
+from gradcheck.subject import functions, source, text
 from gradcheck.subject.calls import Parameter, called, parameters_of
-from gradcheck.subject.conventions.local import LocalSubject, float_inputs
+from gradcheck.subject.conventions.local import LocalSubject, real_inputs
 from gradcheck.subject.conventions.owed import targets, wrt
 from gradcheck.subject.describe import describe
 
@@ -38,9 +38,9 @@ def bind(
 ) -> LocalSubject:
     """Bring the function to a subject: its first value is the output, the others are gradients of it."""
     node = source.definition(obj)
-    labels = functions.returns(node)[-1][1:] if node is not None else [""]
+    labels = text.returns(node)[-1][1:] if node is not None else [""]
     options = {str(key): value for key, value in settings.items()}
-    real = [a.name for a in float_inputs(inputs, constants)]
+    real = real_inputs(inputs)
     owed = wrt(real, labels, len(labels))
 
     def run(values: Mapping[str, Any]) -> tuple[object, Callable[[], object]]:

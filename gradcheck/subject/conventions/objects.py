@@ -8,8 +8,9 @@ from typing import Any
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.build import construct, keeper
-from gradcheck.subject.calls import Parameter, parameters_of
+from gradcheck.subject.calls import Parameter, arguments_of, parameters_of
 from gradcheck.subject.conventions.layer import LayerSubject
+from gradcheck.subject.conventions.owed import targets
 from gradcheck.subject.halves import Halves, halves_of, is_static
 
 NAME = "layer object"
@@ -54,14 +55,17 @@ def bind(
         raise UsageError(
             f"settings were given for {name}, which is built already", fix="give the class itself, or leave them out"
         )
-    forward = interface(obj, settings)[1]
+    forward, halves = interface(obj, settings)[1], _halves(obj, settings)
+    real = [a.name for a in arguments_of(inputs, constants) if a.differentiable]
+    if halves.derivative and len(real) > 1:  # loss(y, y_pred) and gradient(y, y_pred)
+        constants |= frozenset(targets(real))
     return LayerSubject(
         keeper(obj) if built else obj,
         settings,
         inputs,
         name=name,
         constants=constants,
-        halves=_halves(obj, settings),
+        halves=halves,
         keywords=frozenset(p.name for p in forward if p.keyword_only),
         takes_more=any(p.variadic or p.name not in inputs for p in forward),
         seed=seed,

@@ -6,15 +6,10 @@ import re
 from collections.abc import Sequence
 
 from gradcheck.errors import UncheckedError
-from gradcheck.subject.functions import spellings_of
+from gradcheck.subject.names import is_target
 from gradcheck.subject.parameters import is_parameter_name
+from gradcheck.subject.text import spellings_of
 
-# What a loss compares with: it has no gradient. (`y` alone may be either.)
-_TARGET = re.compile(
-    r"^_?(t|ts|targets?|labels?|y_?(true|target|real|gt|train|batch|actual|label)s?|true|truth|ground_?truth|actual|expected"
-    r"|desired|observed|teacher|one_?hot|gt|y_?one_?hot|real|reference|ref)$",
-    re.IGNORECASE,
-)
 _MAYBE_TARGET = re.compile(r"^_?ys?$", re.IGNORECASE)
 _DATA = re.compile(r"^_?(X|xs|x_?(train|batch|data)|data|features|inputs?|samples)$")
 # Numbers that shape a function: nobody differentiates with respect to them.
@@ -59,6 +54,8 @@ def wrt(names: Sequence[str], labels: Sequence[str], count: int) -> tuple[str, .
         return tuple(candidates)
     if count == len(parameters) and (len(candidates) < len(free) or any(map(_DATA.match, candidates))):
         return tuple(parameters)
+    if count == len(free) > 1:
+        return tuple(free)
     if count == 1 and candidates:
         return (candidates[0],)
     raise UncheckedError(
@@ -75,7 +72,7 @@ def targets(names: Sequence[str]) -> list[str]:
     >>> targets(["y", "t"]), targets(["y", "y_hat"]), targets(["x", "y", "w"]), targets(["y"])
     (['t'], ['y'], ['y'], [])
     """
-    sure = [name for name in names if _TARGET.match(name)]
+    sure = [name for name in names if is_target(name)]
     if sure or len(names) < 2:
         return sure if len(sure) < len(names) else sure[1:]
     return [name for name in names if _MAYBE_TARGET.match(name)]

@@ -118,6 +118,8 @@ def chained(slope: object, cotangent: Array, x: Array) -> object:
     """
     if slope is None:
         return None
+    if isinstance(slope, tuple | list) and all(np.shape(part) == x.shape for part in slope):  # of each input
+        return tuple(cotangent * part for part in slope)
     slope = np.asarray(slope)
     rows = x.ndim
     if slope.ndim == rows + 1 and rows and slope.shape == (*x.shape, x.shape[-1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from gradcheck.errors import UncheckedError
 from gradcheck.subject.calls import parameters_of
 from gradcheck.subject.describe import describe
+from gradcheck.subject.halves import has
 from gradcheck.subject.protocol import Array
 from gradcheck.subject.session import generators
+from gradcheck.subject.source import bare, code_of
 
 # Where tensors keep their array, and what a backward calls the gradient that it starts from.
 _VALUES = ("data", "value", "array", "_data", "arr", "numpy")
@@ -58,11 +61,15 @@ def through(function: Callable[..., Any], tensor: Callable[[Any], Any]) -> Calla
     @functools.wraps(function)
     def closure(*arrays: Any) -> tuple[Array | None, Callable[[Array], tuple[Any, ...]]]:
         rewind = generators(function)
+        if len(forms) > 1:
+            forms[:] = _likely_first(forms, run, arrays)
+            rewind()
         graphs = [run(arrays)]
         output = _array_of(graphs[0][0])
 
         def pullback(dout: Array) -> tuple[Any, ...]:
             refusal: Exception | None = None
+            dout = np.asarray(dout)  # a number is an array to an engine
             for form in list(forms):
                 if not graphs:  # a second backward through one graph would add up
                     rewind()
@@ -81,6 +88,27 @@ def through(function: Callable[..., Any], tensor: Callable[[Any], Any]) -> Calla
         return output, pullback
 
     return closure
+
+
+def is_tensor(cls: type) -> bool:
+    """Whether objects of a class keep data and a gradient, and have a backward but no forward."""
+    if not has(cls, "backward") or has(cls, "forward"):
+        return False
+    code = code_of(bare(inspect.getattr_static(cls, "__init__")))
+    return code is not None and {"data", "grad"} <= {*code.co_names, *vars(cls)}
+
+
+def _likely_first(
+    forms: list[Callable[[Any], Any]], run: Callable[[tuple[Any, ...]], tuple[Any, list[Any]]], arrays: tuple[Any, ...]
+) -> list[Callable[[Any], Any]]:
+    """Return the forms of dout, first the one in which the engine, left to itself, leaves gradients."""
+    try:
+        out, given = run(arrays)
+        out.backward()
+        left = next(x.grad for x in given if getattr(x, "grad", None) is not None)
+    except Exception:  # noqa: BLE001 - it does not start by itself
+        return forms
+    return forms if isinstance(left, np.ndarray | np.number | float) else forms[::-1]
 
 
 def _start(out: Any, dout: Array, form: Callable[[Any], Any]) -> Array | None:
