@@ -65,6 +65,32 @@ def test_what_the_engine_gives_a_node_is_not_there():
     assert subject.reason == "backward needs input, which Node gets when the engine it belongs to calls it"
 
 
+class Criterion:
+    def forward(self, y):
+        self.p = y
+        return (y**2).sum()
+
+    def backward(self):
+        return 2 * self.p
+
+
+class Network:
+    def __init__(self):
+        self.criterion = Criterion()
+
+    def forward(self, x):
+        return 3 * x
+
+    def backward(self, dout):
+        return 3 * self.criterion.backward()
+
+
+def test_a_layer_inside_that_was_not_run_is_not_ready():
+    (subject,) = gradcheck.check(Network, inputs=(X,)).subjects
+    assert subject.verdict == "unchecked"
+    assert subject.reason == "Network is not ready: the p of its Criterion is missing until forward(...) is called"
+
+
 class Embed:
     def __init__(self, W):
         self.W = W

@@ -30,7 +30,7 @@ from gradcheck.subject.updates import known_for_updates
 class Second:
     """The outputs of a run, and the call that belongs to it.
 
-    ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element; ``summed``: the
+    ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``; ``summed``: the
     outputs are losses, added up because no cotangent is taken.
     """
 
@@ -38,6 +38,7 @@ class Second:
     call: BackwardCall
     known: Mapping[str, Any]
     local: bool = False
+    x: Array | None = None
     summed: bool = False
 
 
@@ -70,7 +71,7 @@ def plan_second(
     summed = not (scalar or local or call.takes_cotangent) and len(outputs) == 1
     if summed:  # a loss per sample, and the gradient of its sum
         outputs = (np.asarray(outputs[0].sum()),)
-    return Second(outputs, call, known, local, summed)
+    return Second(outputs, call, known, local, x, summed)
 
 
 def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
@@ -125,8 +126,8 @@ def read_left(
     inputs = [a for a in arguments if a.kind == "input"]
     parameters = [a for a in arguments if a.kind == "parameter"]
     returned = left.returned
-    if second.local:
-        returned = chained(returned, cotangents[0], next(a.value for a in inputs if a.value.dtype.kind == "f"))
+    if second.local and second.x is not None:
+        returned = chained(returned, cotangents[0], second.x)
     gradients = read_gradients(returned, inputs, parameters)
     values = dict(gradients.values)
     kept = frozenset(a.name for a in arguments if values.get(a.name) is None)
