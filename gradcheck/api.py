@@ -165,7 +165,8 @@ def check_targets(
             if not layers:
                 raise nothing_found(target)
             found += layers
-        return Report(seed, tuple(examine(layer, request) for layer in found), __version__)
+        notes = tuple(dict.fromkeys(note for layer in found for note in layer.notes))
+        return Report(seed, tuple(examine(layer, request) for layer in found), __version__, notes)
 
 
 def _selection(config: str | Path | None, where: Where | None = None, **given: Codes) -> Selection:

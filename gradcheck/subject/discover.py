@@ -41,6 +41,8 @@ class Found:
         Where it is defined.
     reason, fix : str or None
         Why it cannot be checked though it was found, and what to do about it.
+    notes : tuple of str
+        What of its file was left out.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def discover(target: str) -> list[Found]:
@@ -155,7 +158,8 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:
-            yield Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+            notes = (*file.notes, *loaded.notes)
+            yield Found(name, f"{file.place.prefix}{name}", obj, _location(obj), notes=notes)
 
 
 def _named(name: str, where: str, files: list[File]) -> list[Found]:
@@ -185,15 +189,17 @@ def _one(file: File, name: str) -> Found | None:
     loaded = file.run({top, *_couple(name, _names(file)), *outline.layers(file.tree)})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
+    trouble = _trouble(file, loaded, name)
+    if trouble:
+        return _unchecked(file, name, trouble)
     name, obj = _lookup(loaded.module, name)
-    obstacle = _trouble(file, loaded, name)
-    if obstacle is None:
-        if obj is None:
-            return None
-        obstacle = recognise.why_not(name, obj)
+    if obj is None:
+        return None
+    obstacle = recognise.why_not(name, obj)
     if obstacle:
         return _unchecked(file, name, obstacle, _location(obj))
-    return Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+    notes = (*file.notes, *loaded.notes)
+    return Found(name, f"{file.place.prefix}{name}", obj, _location(obj), notes=notes)
 
 
 def _lookup(module: ModuleType, name: str) -> tuple[str, Any]:
