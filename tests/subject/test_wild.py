@@ -244,6 +244,18 @@ def test_where_imports_are_found(tree):
     assert verdicts("tools/src_user.py")[0] == {"tools/src_user.py::Two": "pass"}
 
 
+def test_a_module_may_choose_what_numpy_is(tree):
+    tree({
+        "common/np.py": "from common.config import GPU\nif GPU:\n    import no_cupy as np\n    print('GPU mode')\n"
+                        "else:\n    import numpy as np\n",
+        "common/config.py": "GPU = False\n",
+        "common/layers.py": "from common.np import *\n" + LAYER.format("Exp", "np.exp(x)", "dout * np.exp(self.x)"),
+        "ch1/a.py": "import sys\nsys.path.append('..')\nfrom common.layers import *\n"
+                    + LAYER.format("Both", "Exp().forward(x)", "dout * np.exp(self.x)"),
+    })  # fmt: skip
+    assert verdicts(".")[0] == {"ch1/a.py::Both": "pass", "common/layers.py::Exp": "pass"}
+
+
 def test_modules_of_one_name_do_not_mix(tree):
     tree({
         "one/layers.py": "rate = 2\n" + SCALE,
