@@ -220,14 +220,15 @@ def _is_displaced(top: str, module: ModuleType, front: list[Path], back: list[Pa
         return False
     home = place.parent.parent if place.name == "__init__.py" else place.parent
     folders = front if home in others and home not in front else [*front, *back]
+    is_elsewhere = script_of(module) is not None and home not in {*front, *back, *others}
     is_namespace = getattr(module, "__file__", None) is None
     for folder in folders:
         if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file():
             return folder != home
         # A folder without __init__.py gives way to any real package.
-        if is_namespace and (folder / top).is_dir():
+        if (is_namespace or is_elsewhere) and (folder / top).is_dir():
             return folder != home
-    return False
+    return is_elsewhere
 
 
 def _place(module: ModuleType | None) -> Path | None:

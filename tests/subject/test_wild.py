@@ -275,6 +275,19 @@ def test_modules_of_one_name_do_not_mix(tree):
     }
 
 
+def test_a_package_of_another_folder_is_not_taken_for_one_that_is_none(tree):
+    tree({
+        "a2/cs/__init__.py": "",
+        "a2/cs/layers.py": "rate = 2\n" + SCALE,
+        "a3/cs/layers.py": "other = 3\n",
+        "a3/cs/rnn.py": "from cs.layers import other as rate\n" + SCALE,
+        "b/c/d.py": "from cs.layers import rate\n" + SCALE,  # which it cannot find from where it is
+    })  # fmt: skip
+    found, report = verdicts(".")
+    assert found == {"a2/cs/layers.py::Scale": "pass", "a3/cs/rnn.py::Scale": "pass", "b/c/d.py::Scale": "unchecked"}
+    assert report.subjects[-1].reason == "it needs cs, which is not installed (cs.layers.rate)"
+
+
 def test_one_broken_file_costs_only_its_own_layers(tree):
     tree({"a.py": SQUARE, "b.py": "def backward(:\n", "c.py": "rate = 1 / 0\n" + SCALE,
           "e.py": "from b import x\n" + SQUARE, "pkg/__init__.py": "raise OSError", "pkg/d.py": SQUARE})  # fmt: skip
