@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import sysconfig
 import threading
 import time
 import warnings
@@ -36,9 +37,12 @@ def put_back() -> Iterator[None]:
         stack.enter_context(redirect_stderr(_sink()))
         stack.enter_context(replaced(time, "sleep", _idle))
         stack.enter_context(replaced(threading.Thread, "start", _as_daemon(threading.Thread.start)))
-        stack.enter_context(replaced(atexit, "register", _not_at_exit))
+        stack.enter_context(replaced(atexit, "register", _but_for_users(atexit.register)))
         warnings.simplefilter("ignore")
         yield
+
+
+_STDLIB = sysconfig.get_path("stdlib")
 
 
 def _sink() -> io.TextIOWrapper:
@@ -139,5 +143,12 @@ def _as_daemon(start: Callable[[threading.Thread], None]) -> Callable[[threading
     return started
 
 
-def _not_at_exit(function: Any, *args: object, **kwargs: object) -> Any:  # noqa: ARG001 - the signature of atexit.register
-    return function
+def _but_for_users(register: Callable[..., Any]) -> Callable[..., Any]:
+    def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        home = "" if code is None else str(code.co_filename)
+        if home and not home.startswith((_STDLIB, "<frozen")) and "site-packages" not in home:
+            return function
+        return register(function, *args, **kwargs)
+
+    return registered

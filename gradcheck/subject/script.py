@@ -189,7 +189,8 @@ class Script:
         """Note what is not as it was meant to be: a table that a loop fills, where the loop is not run."""
         if self.kept is self.body:
             return
-        needed = set().union(*map(needs.bound, self.kept))
+        own = [node for node in self.kept if not isinstance(node, ast.Import | ast.ImportFrom)]
+        needed = set().union(*map(needs.bound, own))
         for name, line in needs.disturbed(self.body, self.kept, needed).items():
             place = source.location(self.filename, line)
             self.failed.setdefault(
