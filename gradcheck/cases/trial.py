@@ -14,7 +14,7 @@ from gradcheck.cases.families import domains, is_index, is_target, is_telling
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import NOTHING_SAID, Said
 from gradcheck.cases.signature import Dims, name_shape, size_of
-from gradcheck.cases.stated import StatedOutputsError, sizes_stated
+from gradcheck.cases.stated import StatedOutputsError, loss_rank, sizes_stated
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
@@ -123,17 +123,13 @@ class Search:
             return None  # what has a name of its own in the outputs is always of one size
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if {*_excused(plan)}.difference(self.said.settled) and any(y.ndim > self._most(plan) for y in outputs):
+        if {*_excused(plan)}.difference(self.said.settled) and any(
+            y.ndim > loss_rank(self.said, plan) for y in outputs
+        ):
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
         return self._with_learnt(found, outputs, pullback) or (found, _fits(subject, outputs, pullback))
-
-    def _most(self, plan: Plan) -> int:
-        """Return how many dimensions a loss may have: one for each sample; where shapes are stated, it must reduce."""
-        first = next(iter(plan.inputs.values()), None)
-        rank = len(first.dims) if isinstance(first, Spec) else 0
-        return min(1, rank - 1) if self.said.signature or self.said.shapes else 1
 
     def _with_learnt(self, plan: Plan, outputs: Sequence[Array], pullback: Pullback) -> tuple[Plan, Fit] | None:
         """Return the plan with those numbers among its settings as arrays for which backward leaves a gradient."""
