@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from dataclasses import replace
+from itertools import islice, product
 from typing import Any
 
-from gradcheck.cases.families import Reading, input_recipes, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.asked import Asked
+from gradcheck.cases.families import Reading, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.kinds import Kinds
 from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
+from gradcheck.cases.limits import with_limits
+from gradcheck.cases.mend import Mender, widening, widenings
 from gradcheck.cases.plan import Plan
-from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
+from gradcheck.cases.settings import constructor_recipes, output_dim
 from gradcheck.cases.signature import Signature, format_dims
-from gradcheck.cases.trial import TRIALS, Bind, Search, with_limits
+from gradcheck.cases.trial import TRIALS, Bind, Search
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.subject.calls import Parameter
+
+_UNKNOWN = Kinds()
 
 
 def infer(
@@ -32,6 +39,7 @@ def infer(
     source: str = "",
     sizes: Sequence[int] = (),
     signature: Signature | None = None,
+    kinds: Kinds = _UNKNOWN,
 ) -> Plan:
     """Find a plan under which forward runs.
 
@@ -49,6 +57,8 @@ def infer(
         Sizes that the layer has already (of given settings, or of the parameters of a layer that is built).
     signature : Signature or None
         Fixes the shapes of forward's arguments, then of the constructor's arrays.
+    kinds : Kinds
+        What is known of the constructor's arguments beyond their names.
 
     Raises
     ------
@@ -63,44 +73,52 @@ def infer(
     if signature is not None:
         plan = search.best(_signed(signature, required, wanted, fixed))
     else:
-        plan = _searched(search, asked, wanted, fixed, sizes)
+        plan = _searched(search, Asked(asked, wanted, fixed, kinds), sizes)
     if plan is None:
         raise _nothing_runs(search, wanted, required, signature)
     return with_limits(bind, plan)
 
 
-def _searched(
-    search: Search,
-    constructor: Sequence[Parameter],
-    wanted: Sequence[Parameter],
-    fixed: Mapping[str | int, Recipe],
-    sizes: Sequence[int],
-) -> Plan | None:
+def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None:
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
-    loss = any(is_target(p.name) for p in wanted)
-    names = [p.name for p in constructor]
-    open_settings = [p.name for p in constructor if p.required]
-    ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in wanted[:1]))
+    loss = any(is_target(p.name) for p in asked.forward)
+    names = [p.name for p in asked.constructor]
+    ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in asked.forward[:1]))
     likely = [*given_layouts(sizes), ranked[0]]
-    for trials, layout in product(TRIALS, (*given_layouts(sizes), *ranked)):
+    mender = Mender(search.complaint, asked.defaults)
+    for (trials, mended), layout in product(_ROUNDS, (*given_layouts(sizes), *ranked)):
+        if mended and search.believed:
+            continue
         small = layout.degenerate or layout.domain == "index"
         if search.first is not None and small and not (loss and layout.degenerate):
             continue  # too small, or without a gradient of the input: a defect would not show there
         # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
-        sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
-        for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
-            plan = search.best(
-                _candidates(layout, reading, constructor, wanted, fixed),
-                sure=sure,
-                likely=layout in likely,
-                trials=trials,
-            )
-            if search.clean:
-                return plan
-    if search.first is not None:
-        _believe(search, wanted)
+        sure = layout.degenerate and (len(asked.forward) + len(asked.required) > 1 or len(layout.dims) != 1)
+        for reading in readings([p.name for p in asked.forward], asked.required, output_dim(names), search.source):
+            plans = asked.plans(layout, reading)
+            if mended:
+                plans = (other for plan in islice(plans, mended) for other in mender.mending(plan))
+            plan = search.best(plans, sure=sure, likely=layout in likely, trials=trials)
+            if plan is not None and search.clean:
+                return _widened(search, mender, plan)
+    if search.first is None:
+        return None
+    _believe(search, asked.forward)
     # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
-    return search.first
+    return _widened(search, mender, search.first)
+
+
+# Trials for each layout, and how many of its plans are mended by what the layer complains about: a few blind ones
+# first, for they are cheap; then mending; then all blind ones.
+_ROUNDS = ((TRIALS[0], 0), (TRIALS[1], 2), (TRIALS[1], 0))
+
+
+def _widened(search: Search, mender: Mender, plan: Plan) -> Plan:
+    """Let each constructor argument that the plan ties to another size be one of its own, where forward takes that."""
+    for key in widenings(plan, mender.defaults):
+        open_plan = widening(plan, key)
+        plan = search.widened(plan, replace(mender, pinned=key).mending(open_plan, depth=1))
+    return plan
 
 
 def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
@@ -146,49 +164,6 @@ def _wanted_inputs(forward: Sequence[Parameter], signature: Signature | None) ->
     if switched:  # what backward relies on is off by default; what stands before it in the call keeps its default
         wanted += rest[: rest.index(switched[-1]) + 1]
     return wanted
-
-
-def _candidates(
-    layout: Layout,
-    reading: Reading,
-    constructor: Sequence[Parameter],
-    forward: Sequence[Parameter],
-    fixed: Mapping[str | int, Recipe],
-) -> Iterator[Plan]:
-    """Yield plans for one layout of the first input, those that need the fewest second choices first."""
-    names = [p.name for p in constructor if p.required]
-    builds = {name: constructor_recipes(name, layout, reading, names) for name in names}
-    for p in constructor:
-        if not p.required and (recipes := optional_recipes(p.name, p.default, layout, reading)):
-            builds[p.name] = recipes
-    first = next((k for k, p in enumerate(forward) if not is_target(p.name)), 0)
-    calls = [
-        (Fixed(p.default),)
-        if not p.required and k > 0 and not is_train_flag(p.name)
-        else input_recipes(p.name, layout, reading, first=k == first)
-        for k, p in enumerate(forward)
-    ]
-    for chosen in _fewest_second_choices([*builds.values(), *calls]):
-        settings: dict[str | int, Recipe] = dict(zip(builds, chosen, strict=False))
-        inputs = {p.name: recipe for p, recipe in zip(forward, chosen[len(builds) :], strict=True)}
-        # An array that both the constructor and forward take is one and the same.
-        settings |= {name: inputs[name] for name in names if name in inputs}
-        yield Plan({**fixed, **settings}, inputs)
-
-
-def _fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
-    """Yield one of each, in the order of how far down the lists they stand together."""
-
-    def of_rank(rank: int, options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
-        if not options:
-            yield from [()] if rank == 0 else []
-            return
-        for k, recipe in enumerate(options[0][: rank + 1]):
-            for others in of_rank(rank - k, options[1:]):
-                yield recipe, *others
-
-    for rank in range(sum(len(option) - 1 for option in options) + 1):
-        yield from of_rank(rank, options)
 
 
 def _signed(

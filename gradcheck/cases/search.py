@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_of
+from gradcheck.cases.hooks import self_building
 from gradcheck.cases.infer import infer
+from gradcheck.cases.kinds import Kinds
 from gradcheck.cases.plan import Plan, shapes_of
 from gradcheck.cases.profile import Profile
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.values import stream
-from gradcheck.errors import UsageError
+from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.records import Case
 from gradcheck.subject.conventions import Convention, convention_of
 from gradcheck.subject.parameters import arrays_of
@@ -59,17 +62,30 @@ class Points:
             _only_one(inputs=inputs, cases=cases, signature=signature)
             found = tuple(given_points(obj, name, [(settings, inputs)] if cases is None else cases, built))
             return cls(name, obj, found[0].convention, given=found)
-        convention = convention_of(obj, built)
-        constructor, forward = convention.interface(obj, built)
+        wanted = None if signature is None else Signature.parse(_text(signature))
+        try:
+            return cls._found(name, obj, built, wanted)
+        except UncheckedError:
+            for ready in self_building(obj):
+                with suppress(UsageError):
+                    return cls._found(name, ready, built, wanted)
+            raise
+
+    @classmethod
+    def _found(cls, name: str, obj: Any, settings: Mapping[str | int, Any], signature: Signature | None) -> Points:
+        """Find the plan of a layer by trying."""
+        convention = convention_of(obj, settings)
+        constructor, forward = convention.interface(obj, settings)
         bind = cls(name, obj, convention)._bind
         plan = infer(
             lambda s, x, constants: bind(s, x, constants, 0),
             constructor,
             forward,
-            settings=built,
+            settings=settings,
             source=text_of(obj),
-            sizes=_sizes_in(obj, built),
-            signature=None if signature is None else Signature.parse(_text(signature)),
+            sizes=_sizes_in(obj, settings),
+            signature=signature,
+            kinds=Kinds.of(obj, [p.name for p in constructor if p.required]),
         )
         return cls(name, obj, convention, plan=plan)
 

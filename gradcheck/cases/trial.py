@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, product
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.cases.families import domains, is_index, is_target, is_telling
+from gradcheck.cases.complaint import Complaint, complaint_of
+from gradcheck.cases.families import domains, is_index, is_mask, is_target, is_telling
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import Dims, name_shape, size_of
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
@@ -26,10 +27,11 @@ Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Su
 TRIALS = (16, 240)
 _BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
 _MORE = 480  # once something that is believed was found: all layouts have a turn, but not all that can be varied
+_WIDENINGS = 8  # trials for each setting that could be a size of its own
 _NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
 _LARGEST = 100_000  # elements of an output at the sizes of a trial: the outer product of two images
 _SLOW, _FEW = 1.0, 8  # seconds that a trial may take, and trials that are left after one that took longer
-_TOGETHER = 16  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
+_UNUSABLE = "the output is empty, not real or not finite"
 
 
 class Search:
@@ -43,8 +45,12 @@ class Search:
         self.first: Plan | None = None
         self.clean = self.believed = False
         self.failure: tuple[Plan, Exception] | None = None
-        self._error: Exception | None = None
+        self._failed: tuple[Exception, Case] | None = None
         self._left = _BUDGET
+
+    def complaint(self) -> tuple[Complaint, Case] | None:
+        """Return what the plan that was tried last complained about, and at which case; None if it ran."""
+        return self._failed and (complaint_of(self._failed[0]), self._failed[1])
 
     def best(
         self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True, trials: int = TRIALS[-1]
@@ -59,7 +65,7 @@ class Search:
             for variant in self._in_domains(plan):
                 self._left -= 1
                 outcome = self._try(variant)
-                if outcome is None and isinstance(self._error, _NOT_A_DOMAIN):
+                if outcome is None and self._is_about_shapes():
                     break
                 if outcome is None:
                     continue
@@ -77,6 +83,12 @@ class Search:
             self._left = min(self._left, _MORE) if believed else self._left
         return runs[0]
 
+    def _is_about_shapes(self) -> bool:
+        """Whether other values of the same shapes would raise the same again."""
+        return self._failed is not None and (
+            isinstance(self._failed[0], _NOT_A_DOMAIN) or complaint_of(self._failed[0]).is_numpys
+        )
+
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
         for domain in domains(name, self.source):
@@ -84,9 +96,21 @@ class Search:
             if not any(isinstance(r, Spec) and r.domain == "real" and not r.constant for r in plan.inputs.values()):
                 return
 
+    def widened(self, plan: Plan, others: Iterator[Plan]) -> Plan:
+        """Return the first of other plans that runs and leaves more sizes open than the plan, else the plan."""
+        for other in islice(others, max(min(_WIDENINGS, self._left), 0)):
+            if len(other.names) <= len(plan.names):
+                self._failed = None  # it says the same under another name
+                continue
+            self._left -= 1
+            outcome = self._try(other)
+            if outcome is not None:
+                return outcome[0]
+        return plan
+
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
-        case, self._error = plan.trial(), None
+        case, self._failed = plan.trial(), None
         started = time.process_time()
         try:
             settings, inputs = plan.realise(case)
@@ -95,15 +119,19 @@ class Search:
             outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
             _require_usable(subject, outputs)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
-            self._error = error
+            self._failed = error, case
             self.failure = self.failure or (plan, error)
             if time.process_time() - started > _SLOW:
                 self._left = min(self._left, _FEW)
             return None
         other = plan.trial(1)
-        again = outputs_at(self.bind, plan, other)
-        if again is None or len(again) != len(outputs):
-            return None  # it ran by chance: a table that happened to be long enough
+        try:
+            again = _outputs_at(self.bind, plan, other)
+        except Exception as error:  # noqa: BLE001 - it ran by chance: a table that happened to be long enough
+            self._failed = error, other
+            return None
+        if len(again) != len(outputs):
+            return None
         pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
         found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
         if _excused(plan) and any(y.ndim > 1 for y in outputs):
@@ -162,39 +190,21 @@ def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> Fit
     return "first" if fits[0] else "none"
 
 
-def with_limits(bind: Bind, plan: Plan) -> Plan:
-    """Find the values that each choice takes, and the smallest size of each dimension, the others as in the trial."""
-    usual = dict(plan.trial().sizes)
-    for name, values in plan.choices.items():
-        taken = (values[0], *(v for v in values[1:] if _runs(bind, plan, {**usual, name: v})))
-        recipes = {k: Choice(name, taken) if r == Choice(name, values) else r for k, r in plan.settings.items()}
-        plan = replace(plan, settings=recipes)
-    choices = plan.choices
-    extremes = islice(product(*({min(values), max(values)} for values in choices.values())), _TOGETHER)
-    together = [dict(zip(choices, chosen, strict=True)) for chosen in extremes]
-
-    def smallest(name: str) -> int:
-        for size in range(1, usual[name]):
-            if all(_runs(bind, plan, {**usual, **chosen, name: size}) for chosen in together):
-                return size
-        return usual[name]
-
-    return replace(plan, limits={name: smallest(name) for name in usual if name not in choices})
-
-
 def outputs_at(bind: Bind, plan: Plan, case: Case) -> Sequence[Array] | None:
     """Return what forward gives at a case, or None if it raises or gives nothing usable."""
     try:
-        settings, inputs = plan.realise(case)
-        subject = bind(settings, inputs, plan.constants)
-        outputs, _ = subject.vjp(point_of(subject.arguments))
+        return _outputs_at(bind, plan, case)
     except Exception:  # noqa: BLE001 - whatever the layer raises means: it does not take this size
         return None
-    return outputs if _is_usable(outputs) else None
 
 
-def _runs(bind: Bind, plan: Plan, sizes: Mapping[str, int]) -> bool:
-    return outputs_at(bind, plan, plan.case(sizes, 0)) is not None
+def _outputs_at(bind: Bind, plan: Plan, case: Case) -> Sequence[Array]:
+    settings, inputs = plan.realise(case)
+    subject = bind(settings, inputs, plan.constants)
+    outputs, _ = subject.vjp(point_of(subject.arguments))
+    if not _is_usable(outputs):
+        raise UsageError(_UNUSABLE)
+    return outputs
 
 
 def _named(outputs: Sequence[Array], plan: Plan, case: Case) -> list[Dims]:
@@ -217,7 +227,7 @@ def _excused(plan: Plan) -> list[str]:
         for name, recipe in list(plan.inputs.items())[1:]
         if isinstance(recipe, Spec)
         and (recipe.constant or recipe.domain in {"index", "onehot"})
-        and not (is_target(name) or is_index(name))
+        and not (is_target(name) or is_index(name) or is_mask(name))
     ]
 
 
@@ -250,7 +260,7 @@ def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:
 
 def _require_usable(subject: Subject, outputs: Sequence[Array]) -> None:
     if not _is_usable(outputs):
-        raise UsageError("the output is empty, not real or not finite")
+        raise UsageError(_UNUSABLE)
     if any(y.size > _LARGEST for y in outputs):
         raise UsageError("the output is far too large to be meant")
     if not _depends(subject, outputs):

@@ -1,0 +1,134 @@
+"""What kind of thing a constructor argument is, where its name alone does not say: a word, a pair, a layer, a function.
+
+Told by what the layer's source does with it, and by what the repository itself passes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.cases.layouts import Layout
+from gradcheck.cases.signature import Dims
+from gradcheck.cases.sites import examples
+from gradcheck.cases.usage import Usage, usages
+from gradcheck.cases.values import Fixed, Recipe, Size, Sizes, Spec
+from gradcheck.subject.calls import called
+from gradcheck.subject.source import text_of
+
+_MOST = 6  # words or inner layers that are tried
+_PLAIN = re.compile(r"relu|tanh|sigmoid|linear|identity|activation", re.IGNORECASE)
+_DERIVATIVE = re.compile(r"prime|deriv|grad|^d_?[a-z]+$", re.IGNORECASE)
+_STEP = re.compile(r"stride|step", re.IGNORECASE)
+_EDGE = re.compile(r"pad", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The kinds of a layer's required constructor arguments, by name; `Kinds()` knows nothing."""
+
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    passed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    layers: Sequence[Any] = ()
+
+    @classmethod
+    def of(cls, obj: object, names: Sequence[str]) -> Kinds:
+        """Read the source of a class, and the files in which it is called.
+
+        Examples
+        --------
+        >>> Kinds.of(len, ["x"])
+        Kinds(usage={}, passed={}, layers=())
+        """
+        if not inspect.isclass(obj) or not names:
+            return cls()
+        module = sys.modules.get(obj.__module__)
+        scope: Mapping[str, Any] = vars(module) if module else {}
+        usage = usages(text_of(obj), tuple(names), scope)
+        parameters = list(inspect.signature(obj).parameters)
+        passed = examples(obj.__name__, parameters, _file_of(obj), scope)
+        wanted = any(u.layer or u.layers for u in usage.values())
+        return cls(usage, passed, _plain_layers(scope, obj) if wanted else ())
+
+    def is_array(self, name: str) -> bool:
+        """Whether the source takes the argument for an array."""
+        return name in self.usage and self.usage[name].array
+
+    def recipes(self, name: str, layout: Layout) -> tuple[Recipe, ...]:
+        """Return what to try for a constructor argument before what its name says; empty if nothing is known."""
+        usage = self.usage.get(name)
+        if usage is None:
+            return ()
+        fixed = [value for value in self.passed.get(name, ()) if type(value) not in {int, float, type(None)}]
+        if usage.layers:
+            fixed += [[*self.layers[:2]]] if self.layers else []
+        elif usage.layer:
+            fixed += self.layers
+        if usage.function:
+            fixed.append(_tanh_slope if _DERIVATIVE.search(name) else np.tanh)
+        fixed += usage.words[:_MOST]
+        fixed += [True] if usage.flag else []
+        known: list[Recipe] = [Fixed(value) for value in fixed]
+        if {"h", "w"} <= {other.lower() for other in self.usage} and name.lower() in "chw" and not usage.array:
+            known.append(Size(name.lower()))
+        if usage.length is not None and not (usage.layers or usage.array):
+            known += _tuples(name, usage.length, layout)
+        return tuple(known)
+
+
+def _tuples(name: str, length: int, layout: Layout) -> list[Recipe]:
+    """Return tuples of a length, of any where it is 0: what kernels, strides and paddings are, and shapes."""
+    inner = layout.dims[1:]
+    shapes: list[Dims] = [("p", "q"), inner, ("o", layout.feature, 3, 2), (3, 2, layout.feature, "o"), layout.dims]
+    sizes = [Sizes(dims) for dims in shapes if length in (0, len(dims)) and (length or len(dims) > 1)]
+    if length != 2:
+        return [*sizes]
+    if _STEP.search(name):
+        return [Fixed((2, 1)), Fixed((1, 1))]
+    if _EDGE.search(name):
+        return [Fixed((2, 1)), Fixed((0, 0))]
+    return [Fixed((3, 2)), Fixed((2, 2)), *sizes]
+
+
+def array_recipes_of_any_name(layout: Layout) -> tuple[Recipe, ...]:
+    """Return what to try for a constructor argument that is an array, whatever its name."""
+    f = layout.feature
+    return Spec((f, "o")), Spec(("o", f)), Spec((f,)), Spec(("o",)), Spec((1, "o")), layout.spec
+
+
+def _plain_layers(scope: Mapping[str, Any], cls: type) -> tuple[Any, ...]:
+    """Return layers of the module that need nothing to be built, those which change no shape first."""
+    classes = [
+        other
+        for other in scope.values()
+        if inspect.isclass(other) and other is not cls and all(callable(getattr(other, m, None)) for m in _METHODS)
+    ]
+    found: list[Any] = []
+    for other in sorted(classes, key=lambda c: not _PLAIN.search(c.__name__)):
+        try:
+            found.append(called(other))
+        except Exception:  # noqa: BLE001 - it needs arguments of its own
+            continue
+        if len(found) == _MOST:
+            break
+    return tuple(found)
+
+
+_METHODS = ("forward", "backward")
+
+
+def _file_of(cls: type) -> str:
+    try:
+        return inspect.getfile(cls)
+    except (OSError, TypeError):
+        return ""
+
+
+def _tanh_slope(x: Any) -> Any:
+    return 1.0 - np.tanh(x) ** 2
