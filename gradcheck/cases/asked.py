@@ -10,6 +10,7 @@ from gradcheck.cases.kinds import Kinds, array_recipes_of_any_name
 from gradcheck.cases.layouts import Layout
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.settings import constructor_recipes, optional_recipes
+from gradcheck.cases.signature import Dims
 from gradcheck.cases.values import Fixed, Recipe, Spec
 from gradcheck.subject.calls import Parameter
 
@@ -32,9 +33,9 @@ class Asked:
         return [p.name for p in self.constructor if p.required]
 
     @property
-    def defaults(self) -> dict[str, int]:
-        """The constructor arguments that are whole numbers by default."""
-        return {p.name: p.default for p in self.constructor if not p.required and type(p.default) is int}
+    def defaults(self) -> dict[str, int | Dims]:
+        """The constructor arguments that are whole numbers by default, or tuples of them."""
+        return {p.name: p.default for p in self.constructor if not p.required and _is_whole(p.default)}
 
     def plans(self, layout: Layout, reading: Reading) -> Iterator[Plan]:
         """Yield plans for one layout of the first input, those that need the fewest second choices first."""
@@ -64,6 +65,11 @@ class Asked:
             arrays = tuple(recipe for recipe in named if isinstance(recipe, Spec))
             return arrays or array_recipes(name, layout, reading) or array_recipes_of_any_name(layout)
         return (*self.kinds.recipes(name, layout), *named)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number, or a tuple of such."""
+    return all(type(part) is int for part in value) if isinstance(value, tuple) else type(value) is int
 
 
 def _fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:

@@ -82,7 +82,9 @@ def _unequal(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, int], .
 
 
 def _shapes(match: re.Match[str]) -> Complaint:
-    shapes = [_ints(shape) for shape in re.findall(r"\(([\d,\s]*)\)", match[1])]
+    # einsum says how it has lined the axes up: (6,3)->(6,newaxis,newaxis,3).
+    text = re.sub(r"\([\d,\s]*\)->", "", match[1]).replace("newaxis", "1")
+    shapes = [_ints(shape) for shape in re.findall(r"\(([\d,\s]*)\)", text)]
     return Complaint(sizes=tuple(pair for k, b in enumerate(shapes) for a in shapes[:k] for pair in _unequal(a, b)))
 
 
@@ -117,6 +119,7 @@ _NUMPY: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Complaint]], ...]
     (re.compile(r"not aligned: (\d+) \(dim \d+\) != (\d+) \(dim \d+\)"), _two_sizes),
     (re.compile(r"\(size (\d+) is different from (\d+)\)"), _two_sizes),
     (re.compile(r"operands? could not be broadcast together with (?:remapped )?shapes? (.*)"), _shapes),
+    (re.compile(r"(?:axis|dimension) is (\d+) but .*boolean (?:axis|dimension) is (\d+)"), _two_sizes),
     (re.compile(r"could not broadcast input array (from shape .*)"), _shapes),
     (re.compile(r"cannot reshape array of size (\d+) into shape \(?([\d,\s]*)"), _reshaped),
     (re.compile(r"unpack \(expected (?:at least )?(\d+)(?:, got (\d+))?\)"), _unpacked),

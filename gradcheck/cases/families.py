@@ -39,7 +39,7 @@ def readings(
     weights = any(_WEIGHT.match(name) for name in (*inputs, *settings))
     attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
     picks = frozenset(name for name in inputs if re.search(rf"\w\[(int\()?(self\.)?{name}\)?\]", source))
-    letters = attention or (not weights and bool({"a", "c", "y"} & {*inputs}))
+    letters = attention or {"u", "v"} <= {*inputs} or (not weights and bool({"a", "c", "y"} & {*inputs}))
     alone = Reading(letters=letters, out=out, picks=picks)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
         return Reading(1, out=out), Reading(4, out=out), Reading(3, out=out), alone
@@ -194,6 +194,8 @@ def _operands(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]
     if len(layout.dims) > 2 and _VALUE.match(name):
         return Spec((*lead, "s", "o")), layout.spec
     factor = (Spec((*lead, f, "o")),) if lead else ()
+    if len(layout.dims) == 1 and not layout.degenerate:  # of an outer product
+        return Spec(("o",)), layout.spec
     less = tuple(Spec(layout.dims[:k]) for k in range(len(layout.dims) - 1, 0, -1)) if lead else ()
     return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout, reading, name)
 

@@ -20,7 +20,7 @@ from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.limits import with_limits
 from gradcheck.cases.mend import Mender, widening, widenings
 from gradcheck.cases.plan import Plan
-from gradcheck.cases.settings import constructor_recipes, output_dim
+from gradcheck.cases.settings import constructor_recipes, is_size, output_dim
 from gradcheck.cases.signature import Signature, format_dims
 from gradcheck.cases.trial import TRIALS, Bind, Search
 from gradcheck.cases.values import Fixed, Recipe, Size, Spec
@@ -98,7 +98,7 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
             plans = asked.plans(layout, reading)
             if mended:
                 plans = (other for plan in islice(plans, mended) for other in mender.mending(plan))
-            plan = search.best(plans, sure=sure, likely=layout in likely, trials=trials)
+            plan = search.best(plans, sure=sure, likely=layout.dims if layout in likely else None, trials=trials)
             if plan is not None and search.clean:
                 return _widened(search, mender, plan)
     if search.first is None:
@@ -117,7 +117,8 @@ def _widened(search: Search, mender: Mender, plan: Plan) -> Plan:
     """Let each constructor argument that the plan ties to another size be one of its own, where forward takes that."""
     for key in widenings(plan, mender.defaults):
         open_plan = widening(plan, key)
-        plan = search.widened(plan, replace(mender, pinned=key).mending(open_plan, depth=1))
+        others = replace(mender, pinned=key).mending(open_plan, depth=1)
+        plan = search.widened(plan, others, surely=is_size(str(key)))
     return plan
 
 

@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.cases.inner import inner_layers, is_right_layer, looks_like_layer
 from gradcheck.cases.layouts import Layout
 from gradcheck.cases.signature import Dims
 from gradcheck.cases.sites import examples
 from gradcheck.cases.usage import Usage, usages
 from gradcheck.cases.values import Fixed, Recipe, Size, Sizes, Spec
-from gradcheck.subject.calls import called
 from gradcheck.subject.source import text_of
 
-_MOST = 6  # words or inner layers that are tried
-_PLAIN = re.compile(r"relu|tanh|sigmoid|linear|identity|activation", re.IGNORECASE)
+_MOST = 6  # words, or values that the repository passes, that are tried
 _DERIVATIVE = re.compile(r"prime|deriv|grad|^d_?[a-z]+$", re.IGNORECASE)
 _STEP = re.compile(r"stride|step", re.IGNORECASE)
 _EDGE = re.compile(r"pad", re.IGNORECASE)
@@ -54,7 +53,7 @@ class Kinds:
         parameters = list(inspect.signature(obj).parameters)
         passed = examples(obj.__name__, parameters, _file_of(obj), scope)
         wanted = any(u.layer or u.layers for u in usage.values())
-        return cls(usage, passed, _plain_layers(scope, obj) if wanted else ())
+        return cls(usage, passed, inner_layers(scope, obj) if wanted else ())
 
     def is_array(self, name: str) -> bool:
         """Whether the source takes the argument for an array."""
@@ -65,7 +64,8 @@ class Kinds:
         usage = self.usage.get(name)
         if usage is None:
             return ()
-        fixed = [value for value in self.passed.get(name, ()) if type(value) not in {int, float, type(None)}]
+        passed = [value for value in self.passed.get(name, ()) if type(value) not in {int, float, type(None)}]
+        fixed = [value for value in passed[:_MOST] if _is_sound(value)]
         if usage.layers:
             fixed += [[*self.layers[:2]]] if self.layers else []
         elif usage.layer:
@@ -102,25 +102,10 @@ def array_recipes_of_any_name(layout: Layout) -> tuple[Recipe, ...]:
     return Spec((f, "o")), Spec(("o", f)), Spec((f,)), Spec(("o",)), Spec((1, "o")), layout.spec
 
 
-def _plain_layers(scope: Mapping[str, Any], cls: type) -> tuple[Any, ...]:
-    """Return layers of the module that need nothing to be built, those which change no shape first."""
-    classes = [
-        other
-        for other in scope.values()
-        if inspect.isclass(other) and other is not cls and all(callable(getattr(other, m, None)) for m in _METHODS)
-    ]
-    found: list[Any] = []
-    for other in sorted(classes, key=lambda c: not _PLAIN.search(c.__name__)):
-        try:
-            found.append(called(other))
-        except Exception:  # noqa: BLE001 - it needs arguments of its own
-            continue
-        if len(found) == _MOST:
-            break
-    return tuple(found)
-
-
-_METHODS = ("forward", "backward")
+def _is_sound(value: Any) -> bool:
+    """Whether a value that the repository passes holds no layer that is wrong by itself."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return all(is_right_layer(part) for part in parts if looks_like_layer(part))
 
 
 def _file_of(cls: type) -> str:

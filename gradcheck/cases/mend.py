@@ -34,14 +34,14 @@ class Mender:
     ----------
     failure : callable
         Returns what the plan that was tried last complained about, and the case at which it did; None if it ran.
-    defaults : mapping of str to int
-        Constructor arguments that are whole numbers by default: a size may be one of them.
+    defaults : mapping
+        Constructor arguments that are whole numbers by default, or tuples of them: a size may be one of these.
     pinned : str or int or None
         A setting that must stay as it is.
     """
 
     failure: Callable[[], Failure | None]
-    defaults: Mapping[str, int]
+    defaults: Mapping[str, int | Dims]
     pinned: str | int | None = None
 
     def mending(self, plan: Plan, depth: int = _DEPTH, before: Complaint | None = None) -> Iterator[Plan]:
@@ -67,18 +67,25 @@ class Mender:
                     yield from self._in_settings(plan, sizes, wrong, dim)
         for pair in complaint.sizes:
             for wrong, right in (pair, pair[::-1]):
-                for dim in (*_explained(right, plan, sizes), *((right,) if right in self.defaults.values() else ())):
+                for dim in (*_explained(right, plan, sizes), *((right,) if right in self._default_sizes() else ())):
                     yield from _in_inputs(plan, sizes, wrong, dim)
         for size, divisor in complaint.divisors:
             yield from _multiplied(plan, sizes, size, divisor)
         for found, wanted in complaint.ranks:
             yield from _reranked(plan, found, wanted)
 
+    def _default_sizes(self) -> set[Dim]:
+        return {
+            dim for default in self.defaults.values() for dim in (default if isinstance(default, tuple) else (default,))
+        }
+
     def _in_settings(self, plan: Plan, sizes: Mapping[str, int], wrong: int, dim: Dim) -> Iterator[Plan]:
         """Let a constructor argument that was the wrong size be this dimension."""
         for name, default in self.defaults.items():
-            if default == wrong and name not in plan.settings:
-                yield replace(plan, settings={**plan.settings, name: Size(dim)})
+            if name not in plan.settings:
+                given = Sizes(default) if isinstance(default, tuple) else Size(default)
+                for changed in _resized(given, sizes, wrong, dim):
+                    yield replace(plan, settings={**plan.settings, name: changed})
         for key, recipe in plan.settings.items():
             if key == self.pinned:
                 continue
@@ -209,7 +216,7 @@ def _reranked(plan: Plan, found: int, wanted: int) -> Iterator[Plan]:
                 yield replace(plan, inputs={**plan.inputs, name: replace(recipe, dims=longer)})
 
 
-def widenings(plan: Plan, defaults: Mapping[str, int]) -> tuple[str | int, ...]:
+def widenings(plan: Plan, defaults: Mapping[str, int | Dims]) -> tuple[str | int, ...]:
     """Return the constructor arguments that could be a size of their own.
 
     Those which the plan ties to another size, so that something is square by no choice of the layer's, and small
@@ -220,7 +227,8 @@ def widenings(plan: Plan, defaults: Mapping[str, int]) -> tuple[str | int, ...]:
         for key, recipe in plan.settings.items()
         if isinstance(recipe, Size) and sum(recipe.dim in dims_of(r) for r in plan.recipes) > 1
     ]
-    own = [name for name, default in defaults.items() if name not in plan.settings and default > 1 and is_size(name)]
+    open_defaults = [name for name in defaults if name not in plan.settings and is_size(name)]
+    own = [name for name in open_defaults if isinstance(size := defaults[name], int) and size > 1]
     return *reversed(tied), *own
 
 

@@ -122,7 +122,9 @@ _OUT = _named(
 _VOCABULARY = _named("vocab\\w*|num_?embeddings|n_?(vocab|tokens|words)|v")
 _EMBEDDED = _named("embed\\w*|emb_?\\w*|word_?vec\\w*")
 _SIZES = (_IN, _STATE_SIZE, _OUT, _VOCABULARY, _EMBEDDED)
-_LIKE_A_SIZE = _named("\\w+_(size|dims?|units|features|channels|width|rank)|(n|num)_\\w+|rank|width|d_\\w+")
+_LIKE_A_SIZE = _named(
+    "\\w+_(size|dims?|units|features|channels|width|rank)|(n|num)_\\w+|rank|width|c_?(in|out)|[io]c|d_\\w+"
+)
 _WINDOW = _named(
     "(kernel|filter|pool|window|batch|stride|block|k)\\w*|\\w*(heads|groups|layers|iter\\w*|steps)|dim|\\w*axis"
 )

@@ -25,7 +25,7 @@ Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Su
 
 # For each layout, first of all and then again; a trial is one construction and a few forwards on some 50 elements.
 TRIALS = (16, 240)
-_BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
+_BUDGET = 1200  # trials in all, after which a layer that refuses everything is given up
 _MORE = 480  # once something that is believed was found: all layouts have a turn, but not all that can be varied
 _WIDENINGS = 8  # trials for each setting that could be a size of its own
 _NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
@@ -53,12 +53,12 @@ class Search:
         return self._failed and (complaint_of(self._failed[0]), self._failed[1])
 
     def best(
-        self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True, trials: int = TRIALS[-1]
+        self, plans: Iterator[Plan], *, sure: bool = False, likely: Dims | None = None, trials: int = TRIALS[-1]
     ) -> Plan | None:
         """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs.
 
-        What only forward takes is believed where the layout is ``likely``, or where backward gives the first input's
-        gradient in its shape.
+        What only forward takes is believed where the layout is a ``likely`` one and an input still has its shape, or
+        where backward gives the first input's gradient in its shape.
         """
         runs: tuple[Plan, Fit] | None = None
         for plan in islice(plans, max(min(trials, self._left), 0)):
@@ -77,7 +77,8 @@ class Search:
                 break
         if sure or runs is None:
             return None
-        believed = likely or runs[1] == "first"
+        shapes = [recipe.dims for recipe in runs[0].inputs.values() if isinstance(recipe, Spec)]
+        believed = likely in shapes or runs[1] == "first"
         if self.first is None or (believed and not self.believed):
             self.first, self.believed = runs[0], believed
             self._left = min(self._left, _MORE) if believed else self._left
@@ -96,8 +97,11 @@ class Search:
             if not any(isinstance(r, Spec) and r.domain == "real" and not r.constant for r in plan.inputs.values()):
                 return
 
-    def widened(self, plan: Plan, others: Iterator[Plan]) -> Plan:
-        """Return the first of other plans that runs and leaves more sizes open than the plan, else the plan."""
+    def widened(self, plan: Plan, others: Iterator[Plan], *, surely: bool) -> Plan:
+        """Return the first of other plans that runs and leaves more sizes open than the plan, else the plan.
+
+        Unless ``surely`` a size is meant, backward must fit it as well as it fits the plan.
+        """
         for other in islice(others, max(min(_WIDENINGS, self._left), 0)):
             if len(other.names) <= len(plan.names):
                 self._failed = None  # it says the same under another name
@@ -105,7 +109,7 @@ class Search:
             self._left -= 1
             outcome = self._try(other)
             if outcome is not None:
-                return outcome[0]
+                return outcome[0] if surely or outcome[1] == "all" or not self.clean else plan
         return plan
 
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:

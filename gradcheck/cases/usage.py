@@ -11,6 +11,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -54,10 +55,7 @@ def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> dic
     (['same', 'valid'], 2)
     """
     found = {name: Usage() for name in names}
-    tree = _tree(source)
-    if tree is None:
-        return found
-    for cls in tree.body:
+    for cls in _definitions(source):
         if isinstance(cls, ast.ClassDef):
             attributes = _kept(cls, names)
             for method in (node for node in cls.body if isinstance(node, ast.FunctionDef)):
@@ -67,13 +65,29 @@ def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> dic
 
 
 @lru_cache(maxsize=8)
-def _tree(source: str) -> ast.Module | None:
+def _definitions(source: str) -> tuple[ast.stmt, ...]:
+    """Return the classes of a source, of which some may stand inside functions, and be indented."""
+    found: list[ast.stmt] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return ast.parse(textwrap.dedent(source))
-        except (SyntaxError, ValueError):
-            return None
+        for part in _parts(source):
+            with suppress(SyntaxError, ValueError):
+                found += ast.parse(textwrap.dedent(part)).body
+    return tuple(found)
+
+
+def _parts(source: str) -> Iterator[str]:
+    """Split a source where it returns to a smaller indentation than it began with."""
+    part: list[str] = []
+    margin = 0
+    for line in source.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and part and indent < margin:
+            yield "\n".join(part)
+            part = []
+        margin = margin if part else indent
+        part.append(line)
+    yield "\n".join(part)
 
 
 def _kept(cls: ast.ClassDef, names: tuple[str, ...]) -> dict[str, str]:
