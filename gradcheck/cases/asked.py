@@ -48,7 +48,7 @@ class Asked:
         calls = [
             (Fixed(p.default),)
             if not p.required and k > 0 and not is_train_flag(p.name)
-            else input_recipes(p.name, layout, reading, first=k == first)
+            else (*self._options(p.name, k == first), *input_recipes(p.name, layout, reading, first=k == first))
             for k, p in enumerate(self.forward)
         ]
         for chosen in _fewest_second_choices([*builds.values(), *calls]):
@@ -57,6 +57,9 @@ class Asked:
             # An array that both the constructor and forward take is one and the same.
             settings |= {name: inputs[name] for name in names if name in inputs}
             yield Plan({**self.fixed, **settings}, inputs)
+
+    def _options(self, name: str, first: bool) -> tuple[Recipe, ...]:
+        return () if first else self.kinds.options(name)
 
     def _build_recipes(self, name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
         """Return what to try for a required constructor argument: what its use says first, then what its name says."""

@@ -57,6 +57,7 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         (_MASK.match(name), lambda: _masks(layout, reading)),
         (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
+        (is_group_count(name), lambda: (Fixed(2),)),
         (is_index(name), lambda: _indices(layout)),
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
         (array, lambda: array),
@@ -106,6 +107,11 @@ def is_telling(name: str) -> bool:
     return any(pattern.match(name) for pattern in patterns)
 
 
+def is_group_count(name: str) -> bool:
+    """Whether an input says into how many groups the channels are divided."""
+    return name == "G" or bool(_GROUPS.match(name))
+
+
 def is_train_flag(name: str) -> bool:
     """Whether an optional argument of forward switches on what backward relies on."""
     return bool(_TRAIN.match(name))
@@ -143,14 +149,15 @@ _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|std|offset")
 _MASK = _named("\\w*mask\\w*")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
+_GROUPS = _named("(n|num)?_?(groups?|heads?)")
 _AXIS = _named("axis|dim")
 _KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values?")
 
 # The dicts of options of the cs231n course: bn_param, conv_param, pool_param, dropout_param.
 _OPTIONS = _named("\\w+_params?")
 _COURSE_OPTIONS = tuple(
-    Fixed({"mode": "train", "p": 0.7, "stride": stride, "pad": pad, "pool_height": 2, "pool_width": 3})
-    for stride, pad in ((2, 1), (1, 1), (1, 0))
+    Fixed({"mode": "train", "p": 0.7, "stride": stride, "pad": pad, "pool_height": 2, "pool_width": width})
+    for stride, pad, width in ((2, 1, 3), (1, 1, 3), (1, 0, 3), (2, 1, 2))
 )
 
 

@@ -14,7 +14,7 @@ from itertools import islice, product
 from typing import Any
 
 from gradcheck.cases.asked import Asked
-from gradcheck.cases.families import Reading, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.families import Reading, is_group_count, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.kinds import Kinds
 from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
 from gradcheck.cases.limits import with_limits
@@ -83,7 +83,9 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
     loss = any(is_target(p.name) for p in asked.forward)
     names = [p.name for p in asked.constructor]
-    ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in asked.forward[:1]))
+    counts = ["groups" for p in asked.forward if is_group_count(p.name)]
+    indices = any(is_index(p.name) for p in asked.forward[:1])
+    ranked = ranked_layouts(search.source, [*names, *counts], indices=indices)
     likely = [*given_layouts(sizes), ranked[0]]
     mender = Mender(search.complaint, asked.defaults)
     for (trials, mended), layout in product(_ROUNDS, (*given_layouts(sizes), *ranked)):

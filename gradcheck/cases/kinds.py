@@ -30,34 +30,48 @@ _EDGE = re.compile(r"pad", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Kinds:
-    """The kinds of a layer's required constructor arguments, by name; `Kinds()` knows nothing."""
+    """The kinds of a layer's required arguments, by name; `Kinds()` knows nothing.
+
+    ``usage``: of the constructor's arguments, ``inputs``: of forward's; ``passed``: what the repository itself passes
+    to the constructor; ``layers``: right ones that a wrapper may be given.
+    """
 
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    inputs: Mapping[str, Usage] = field(default_factory=dict)
     passed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     layers: Sequence[Any] = ()
 
     @classmethod
-    def of(cls, obj: object, names: Sequence[str]) -> Kinds:
-        """Read the source of a class, and the files in which it is called.
+    def of(cls, obj: Any, names: Sequence[str], forward: Sequence[str] = ()) -> Kinds:
+        """Read the source of a layer, and the files in which a class is called.
+
+        ``names`` are those of the constructor's arguments, ``forward`` of the inputs.
 
         Examples
         --------
         >>> Kinds.of(len, ["x"])
-        Kinds(usage={}, passed={}, layers=())
+        Kinds(usage={}, inputs={}, passed={}, layers=())
         """
-        if not inspect.isclass(obj) or not names:
-            return cls()
-        module = sys.modules.get(obj.__module__)
+        source = text_of(obj)
+        module = sys.modules.get(getattr(obj[0] if isinstance(obj, tuple) else obj, "__module__", None) or "")
         scope: Mapping[str, Any] = vars(module) if module else {}
-        usage = usages(text_of(obj), tuple(names), scope)
+        inputs = usages(source, tuple(forward), scope, method="forward") if forward else {}
+        if not inspect.isclass(obj) or not names:
+            return cls(inputs=inputs)
+        usage = usages(source, tuple(names), scope)
         parameters = list(inspect.signature(obj).parameters)
         passed = examples(obj.__name__, parameters, _file_of(obj), scope)
         wanted = any(u.layer or u.layers for u in usage.values())
-        return cls(usage, passed, inner_layers(scope, obj) if wanted else ())
+        return cls(usage, inputs, passed, inner_layers(scope, obj) if wanted else ())
 
     def is_array(self, name: str) -> bool:
         """Whether the source takes the argument for an array."""
         return name in self.usage and self.usage[name].array
+
+    def options(self, name: str) -> tuple[Recipe, ...]:
+        """Return what to try for an input that is no array: the words that it is compared with, or True."""
+        usage = self.inputs.get(name, Usage())
+        return tuple(Fixed(value) for value in (*usage.words[:_MOST], *([True] if usage.flag else [])))
 
     def recipes(self, name: str, layout: Layout) -> tuple[Recipe, ...]:
         """Return what to try for a constructor argument before what its name says; empty if nothing is known."""

@@ -85,7 +85,7 @@ class Points:
             source=text_of(obj),
             sizes=_sizes_in(obj, settings),
             signature=signature,
-            kinds=Kinds.of(obj, [p.name for p in constructor if p.required]),
+            kinds=Kinds.of(obj, [p.name for p in constructor if p.required], [p.name for p in forward if p.required]),
         )
         return cls(name, obj, convention, plan=plan)
 

@@ -36,8 +36,8 @@ class Usage:
     flag: bool = False
 
 
-def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> dict[str, Usage]:
-    r"""Return what the source of a class does with the constructor arguments of these names.
+def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any], method: str = "__init__") -> dict[str, Usage]:
+    r"""Return what the source of a class, or of functions, does with the arguments of these names.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> dic
     names : tuple of str
     scope : mapping
         The names of its module, for tables that words are looked up in.
+    method : str
+        The one that has the arguments.
 
     Examples
     --------
@@ -58,9 +60,11 @@ def usages(source: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> dic
     for cls in _definitions(source):
         if isinstance(cls, ast.ClassDef):
             attributes = _kept(cls, names)
-            for method in (node for node in cls.body if isinstance(node, ast.FunctionDef)):
-                own = {name: name for name in names if method.name == "__init__"}
-                _Reader(found, own | attributes, scope).visit(method)
+            for function in (node for node in cls.body if isinstance(node, ast.FunctionDef)):
+                own = {name: name for name in names if function.name == method}
+                _Reader(found, own | attributes, scope).visit(function)
+        elif isinstance(cls, ast.FunctionDef):
+            _Reader(found, {name: name for name in names}, scope).visit(cls)
     return found
 
 
