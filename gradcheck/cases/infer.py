@@ -16,7 +16,7 @@ from typing import Any
 from gradcheck.cases.asked import Asked
 from gradcheck.cases.families import Reading, is_group_count, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.kinds import Kinds
-from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
+from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts, without_backward
 from gradcheck.cases.limits import with_limits
 from gradcheck.cases.mend import Mender, widening, widenings
 from gradcheck.cases.plan import Plan
@@ -87,6 +87,7 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
     indices = any(is_index(p.name) for p in asked.forward[:1])
     ranked = ranked_layouts(search.source, [*names, *counts], indices=indices)
     likely = [*given_layouts(sizes), ranked[0]]
+    forward = without_backward(search.source)
     mender = Mender(search.complaint, asked.defaults)
     for (trials, mended), layout in product(_ROUNDS, (*given_layouts(sizes), *ranked)):
         if mended and search.believed:
@@ -96,7 +97,7 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
             continue  # too small, or without a gradient of the input: a defect would not show there
         # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
         sure = layout.degenerate and (len(asked.forward) + len(asked.required) > 1 or len(layout.dims) != 1)
-        for reading in readings([p.name for p in asked.forward], asked.required, output_dim(names), search.source):
+        for reading in readings([p.name for p in asked.forward], asked.required, output_dim(names), forward):
             plans = asked.plans(layout, reading)
             if mended:
                 plans = (other for plan in islice(plans, mended) for other in mender.mending(plan))

@@ -98,6 +98,17 @@ class TestNotBlamed:
         assert verdict_of(Greedy)[0] == "unchecked"
 
 
+def test_outer_products_in_backward_say_nothing():
+    """Were they believed, the layer would be checked at single samples, where it is right."""
+
+    class OneSample(building.NoName):
+        def backward(self, g):
+            self.dK = np.outer(self.s, g)
+            return g @ self.K.T
+
+    assert verdict_of(OneSample)[0] == "fail"
+
+
 def test_a_default_that_fits_the_first_trial_by_luck_is_no_size_of_it():
     """``dim=4`` is the size of the features in the first trial, not in the second."""
     plan = Points.of("SpokenRefusal", building.SpokenRefusal).plan
