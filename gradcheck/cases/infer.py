@@ -13,9 +13,9 @@ from dataclasses import replace
 from itertools import islice, product
 
 from gradcheck.cases.asked import Asked
-from gradcheck.cases.families import is_group_count, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.families import Reading, is_group_count, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.kinds import Kinds
-from gradcheck.cases.layouts import given_layouts, ranked_layouts, without_backward
+from gradcheck.cases.layouts import LAYOUTS, given_layouts, ranked_layouts, without_backward
 from gradcheck.cases.limits import with_limits
 from gradcheck.cases.mend import Mender, widening, widenings
 from gradcheck.cases.outputs import Bind
@@ -26,7 +26,7 @@ from gradcheck.cases.signature import format_dims
 from gradcheck.cases.signed import signed_plans, states_shapes
 from gradcheck.cases.stated import StatedOutputsError
 from gradcheck.cases.trial import TRIALS, Search
-from gradcheck.cases.values import Spec
+from gradcheck.cases.values import Several, Spec
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.hints import as_python, did_you_mean
 from gradcheck.subject.calls import Parameter
@@ -119,12 +119,30 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
             plan = search.best(kept, sure=sure, likely=layout.dims if layout in likely else None, trials=trials)
             if plan is not None and search.clean:
                 return _widened(search, mender, plan)
+    if asked.forward and _goes_through(asked.forward[0].name, search.source):
+        listed = _listed(search, asked)
+        if listed is not None:
+            return listed
     if search.first is None:
         return None
     _believe(search, asked.forward)
     # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
     return _widened(search, mender, search.first)
 
+
+def _listed(search: Search, asked: Asked) -> Plan | None:
+    """Return the plan under which forward takes a list of arrays, and backward gives a gradient for each of them."""
+    again, first = Search(search.bind, search.source, search.said), asked.forward[0].name
+    for layout in LAYOUTS[:_LISTED]:
+        plans = asked.plans(layout, Reading())
+        several = (replace(p, inputs={**p.inputs, first: Several(layout.spec)}) for p in plans)
+        plan = again.best(several, sure=True, trials=TRIALS[0])
+        if plan is not None:
+            return plan
+    return None
+
+
+_LISTED = 4  # layouts of the arrays in a list: rows, columns, images, sequences
 
 # Trials for each layout, and how many of its plans are mended by what the layer complains about: a few blind ones
 # first, for they are cheap; then mending; then all blind ones.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.cases.signature import Dims, Signature, names_in, size_of
-from gradcheck.cases.values import Choice, Recipe, Spec, dims_of, realise, stream
+from gradcheck.cases.values import Choice, Recipe, Several, Spec, dims_of, realise, stream
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
 
@@ -67,7 +67,8 @@ class Plan:
         """The shapes of inputs and constructor arrays, each argument once, and of the outputs."""
         arrays = {str(name): recipe for name, recipe in (*self.inputs.items(), *self.settings.items())}
         arrays |= dict(self.inputs)
-        return Signature(tuple(r.dims for r in arrays.values() if isinstance(r, Spec)), self.outputs)
+        specs = [s for r in arrays.values() for s in ([r.spec] * r.count if isinstance(r, Several) else [r])]
+        return Signature(tuple(s.dims for s in specs if isinstance(s, Spec)), self.outputs)
 
     def trial(self, turn: int = 0) -> Case:
         """Return a case in which all dimensions, tied ones too, are of different sizes; ``turn`` 1 is the other one."""

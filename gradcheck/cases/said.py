@@ -10,7 +10,7 @@ from typing import Any, cast
 from gradcheck.cases.families import is_option, is_target
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.signature import Dims, Signature, names_in
-from gradcheck.cases.values import Choice, Domain, Fixed, Recipe, Size, Sizes, Spec
+from gradcheck.cases.values import Choice, Domain, Fixed, Recipe, Several, Size, Sizes, Spec
 from gradcheck.hints import Hints, is_plain, limit_of
 from gradcheck.subject.annotations import Annotations
 
@@ -136,9 +136,10 @@ def hints_of(plan: Plan, convention: str | None = None) -> Hints:
     settings = {key: _written(recipe) for key, recipe in plan.settings.items() if not isinstance(recipe, Spec)}
     positional = any(isinstance(key, int) for key in settings)
     domains = {name: _domain(name, recipe) for name, recipe in plan.inputs.items()}
+    lists = any(isinstance(recipe, Several) for recipe in plan.inputs.values())  # a signature has no word for them
     hints = Hints(
         convention=convention,
-        signature=str(plan.signature) if plan.signature.inputs else None,
+        signature=str(plan.signature) if plan.signature.inputs and not lists else None,
         settings=tuple(settings.values())
         if positional
         else {str(key): value for key, value in settings.items() if value is not None} or None,

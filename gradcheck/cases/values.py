@@ -80,6 +80,14 @@ def _either(domain: Domain, u: NDArray[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """A list of so many arrays, as of a layer that adds its inputs up."""
+
+    spec: Spec
+    count: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """A constructor argument that is the size of a named dimension."""
 
@@ -111,7 +119,7 @@ class Fixed:
     value: Any
 
 
-Recipe = Spec | Size | Sizes | Choice | Fixed
+Recipe = Spec | Several | Size | Sizes | Choice | Fixed
 
 
 def dims_of(recipe: Recipe) -> Dims:
@@ -119,6 +127,8 @@ def dims_of(recipe: Recipe) -> Dims:
     match recipe:
         case Spec():
             return (*recipe.dims, *((recipe.limit,) if recipe.limit != "" else ()))
+        case Several():
+            return dims_of(recipe.spec)
         case Sizes():
             return recipe.dims
         case Size():
@@ -130,6 +140,8 @@ def realise(recipe: Recipe, rng: np.random.Generator, sizes: Mapping[str, int]) 
     """Return the value of an argument for given sizes."""
     if isinstance(recipe, Spec):
         return recipe.draw(rng, sizes)
+    if isinstance(recipe, Several):
+        return [recipe.spec.draw(rng, sizes) for _ in range(recipe.count)]
     if isinstance(recipe, Size):
         return size_of(recipe.dim, sizes)
     if isinstance(recipe, Choice):
