@@ -112,8 +112,11 @@ _FILLING = {"append", "extend", "insert", "add", "update", "setdefault", "regist
 
 def _acts(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
-        calls = isinstance(statement.value, ast.Call | ast.Await)
-        return calls and ast.unparse(statement).partition("(")[0].partition(".")[0] not in _SCENE
+        calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call | ast.Await)]
+        only_prints = len(calls) == 1 and ast.unparse(statement).startswith("print(")
+        return (
+            bool(calls) and not only_prints and ast.unparse(statement).partition("(")[0].partition(".")[0] not in _SCENE
+        )
     if isinstance(statement, ast.If | ast.Try | ast.TryStar) and not _is_main(statement):
         return any(_acts(node) for field in ("body", "orelse", "finalbody") for node in getattr(statement, field, []))
     return isinstance(statement, ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith)
