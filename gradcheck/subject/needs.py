@@ -113,8 +113,10 @@ _GIVES_A_DERIVATIVE = {"defvjp", "defjvp", "defvjps", "defvjp_argnum", "defvjp_a
 
 def _acts(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
-        calls = isinstance(statement.value, ast.Call | ast.Await) and not _completed(statement.value)
-        return calls and ast.unparse(statement).partition("(")[0].partition(".")[0] not in _SCENE
+        calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call | ast.Await)]
+        only_prints = len(calls) == 1 and ast.unparse(statement).startswith("print(")
+        own = bool(calls) and not only_prints and not _completed(statement.value)
+        return own and ast.unparse(statement).partition("(")[0].partition(".")[0] not in _SCENE
     if isinstance(statement, ast.If | ast.Try | ast.TryStar) and not _is_main(statement):
         return any(_acts(node) for field in ("body", "orelse", "finalbody") for node in getattr(statement, field, []))
     return isinstance(statement, ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith)
