@@ -262,7 +262,7 @@ class TestUsageErrors:
             ({1.0}, "inputs is a set, expected a tuple of arrays"),
             (("text",), r"Relu does not take what was given \(x = a str\): TypeError"),
             (([[1.0, 2.0], [3.0]],), "the input x is a ragged list"),
-            (([X, X],), "the input x is a list of 2 arrays"),
+            (([X, X],), r"Relu does not take what was given \(x = a list of 2\)"),
             ((np.array([1.0, None]),), r"x = an array of shape \(2,\) of dtype object"),
         ],
     )

@@ -96,6 +96,11 @@ def test_examples_of_hints(tmp_path):
     assert (said.settings, said.domains) == (readme["hints"]["settings"], readme["hints"]["domains"])
 
 
+def test_examples_of_tensor_engines():
+    example = next(body for body in PYTHON if "gradcheck.through" in body)
+    exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+
+
 def test_examples_of_pytest(tmp_path):
     example = next(body for body in PYTHON if "def test_" in body)
     (tmp_path / "test_layers.py").write_text(example, encoding="utf-8")

@@ -207,10 +207,12 @@ def _named(
             + (f", without {', '.join(missing)}" if missing else f", expected {len(names)}"),
             fix=f"write inputs=({', '.join(names)}{',' * (len(names) == 1)})",
         )
-    return {str(label): _value(label, value) for label, value in inputs.items()}
+    return {str(label): _value(label, value, first=k == 0) for k, (label, value) in enumerate(inputs.items())}
 
 
-def _value(label: str, value: Any) -> Any:
+def _value(label: str, value: Any, *, first: bool) -> Any:
+    if first and type(value) in {list, tuple} and value and all(isinstance(item, np.ndarray) for item in value):
+        return type(value)(_array(item) for item in value)  # each of them is an argument
     if isinstance(value, tuple | list) and any(isinstance(item, np.ndarray) for item in value):
         raise UsageError(
             f"the input {label} is {describe(value)} arrays, expected one array: a gradient belongs to one array",

@@ -203,4 +203,5 @@ def fewest_second_choices(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple
 
 def shapes_of(values: Mapping[str, Any]) -> tuple[Dims, ...]:
     """Return the shapes of the arrays among the values, as a signature shows them."""
-    return tuple(np.shape(v) for v in values.values() if isinstance(v, np.ndarray | float))
+    parts = [part for v in values.values() for part in (v if isinstance(v, list | tuple) else [v])]
+    return tuple(np.shape(part) for part in parts if isinstance(part, np.ndarray | float))

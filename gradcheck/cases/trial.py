@@ -80,13 +80,6 @@ class Search:
             self._left = min(self._left, _MORE) if believed else self._left
         return runs[0]
 
-    @property
-    def loosely(self) -> bool:
-        """Whether the likeliest plan is of a function whose value alone does not tell the shapes of what it takes."""
-        if self.first is None:
-            return False
-        return bool(getattr(self.bind(*self.first.realise(self.first.trial()), self.first.constants), "loose", False))
-
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
         free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.said.settled]

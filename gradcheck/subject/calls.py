@@ -19,7 +19,7 @@ from gradcheck.errors import UsageError
 from gradcheck.subject.absent import UnavailableError, needs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.limit import time_limit
-from gradcheck.subject.protocol import Argument, Outputs, Primals
+from gradcheck.subject.protocol import Outputs
 
 CACHE_NAMES = frozenset({"cache", "caches", "ctx", "context", "saved", "tape", "residuals", "res", "state", "memory"})
 OUTPUT_NAMES = frozenset({"out", "output", "outputs", "y", "a", "ans"})
@@ -92,20 +92,6 @@ def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
     except ModuleNotFoundError as error:
         raise UnavailableError(*needs(error.name or str(error))) from error
-
-
-def arguments_of(inputs: Mapping[str, Any], constants: Set[str]) -> tuple[Argument, ...]:
-    """Return the inputs that are numbers or arrays of numbers; options (strings, None, shapes) are no arguments."""
-    return tuple(
-        Argument(name, "input", np.asarray(value), name in constants)
-        for name, value in inputs.items()
-        if isinstance(value, np.ndarray | float | int | np.number)
-    )
-
-
-def values_at(inputs: Mapping[str, Any], primals: Primals) -> dict[str, Any]:
-    """Return what forward is handed at ``primals``: arrays as they are, numbers as numbers, copies of all else."""
-    return {name: _like(value, primals[name]) if name in primals else copied(value) for name, value in inputs.items()}
 
 
 def copied(value: Any) -> Any:
@@ -274,15 +260,6 @@ def plan_backward(
 def _array(value: Any) -> Any:
     """Return a numeric value as a plain array; complex ones as they are, for they may trace what is done with them."""
     return value if isinstance(value, np.ndarray) and value.dtype.kind == "c" else np.asarray(value)
-
-
-def _like(given: Any, now: Any) -> Any:
-    """Return the current value of an input in the form in which it was given."""
-    if isinstance(given, np.ndarray):
-        return now
-    if isinstance(given, int):  # an option or an index: nothing moves it
-        return given
-    return float(now) if type(given) is float and now.dtype.kind != "c" else now[()]
 
 
 def _is_numeric(value: object) -> bool:

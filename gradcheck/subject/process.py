@@ -20,6 +20,8 @@ from typing import Any
 from gradcheck.subject.readonly import nothing_written
 from gradcheck.subject.replaced import replaced
 
+_STANDARD_LIBRARY = Path(os.__file__).parent
+
 
 @contextmanager
 def put_back() -> Iterator[None]:
@@ -27,7 +29,7 @@ def put_back() -> Iterator[None]:
 
     That is: the working directory, ``sys.path``, environment variables, the global generators, NumPy's error state
     and print options, warnings filters, handlers of signals and of the root logger, the recursion limit. Nobody
-    sleeps, no thread keeps the process alive, and nothing is left to be done at exit.
+    sleeps, no thread keeps the process alive, and nothing of the user's is left to be done at exit.
     """
     with ExitStack() as stack:
         for keep in (_sys, _environment, _random, _numpy, _signals, _logging, warnings.catch_warnings, nothing_written):
@@ -36,7 +38,7 @@ def put_back() -> Iterator[None]:
         stack.enter_context(redirect_stderr(_sink()))
         stack.enter_context(replaced(time, "sleep", _idle))
         stack.enter_context(replaced(threading.Thread, "start", _as_daemon(threading.Thread.start)))
-        stack.enter_context(replaced(atexit, "register", _not_at_exit))
+        stack.enter_context(replaced(atexit, "register", _of_libraries(atexit.register)))
         warnings.simplefilter("ignore")
         yield
 
@@ -139,5 +141,13 @@ def _as_daemon(start: Callable[[threading.Thread], None]) -> Callable[[threading
     return started
 
 
-def _not_at_exit(function: Any, *args: object, **kwargs: object) -> Any:  # noqa: ARG001 - the signature of atexit.register
-    return function
+def _of_libraries(register: Callable[..., Any]) -> Callable[..., Any]:
+    """Let libraries that are imported meanwhile tidy up at exit; torch complains where it cannot."""
+
+    def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        file = Path(getattr(code, "co_filename", ""))
+        is_library = "site-packages" in file.parts or file.is_relative_to(_STANDARD_LIBRARY)
+        return register(function, *args, **kwargs) if is_library else function
+
+    return registered

@@ -103,6 +103,22 @@ class Dropout(torch.autograd.Function):
         return dout * ctx.mask
 
 
+class CrossEntropy(torch.autograd.Function):
+    """One number, of classes that have no gradient."""
+
+    @staticmethod
+    def forward(ctx, logits, target):
+        p = torch.softmax(logits, -1)
+        ctx.save_for_backward(p, target)
+        return -torch.log(p[torch.arange(len(p)), target]).mean()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, dout):
+        p, target = ctx.saved_tensors
+        return dout * (p - torch.nn.functional.one_hot(target, p.shape[1])) / len(p), None
+
+
 class ShiftFlat(torch.autograd.Function):
     """Right, but its backward wants dout in one piece."""
 
@@ -120,6 +136,7 @@ class ShiftFlat(torch.autograd.Function):
     [
         *((Square, (X,)), (Square, (X.astype(np.float32),)), (Square, (torch.from_numpy(X),)), (InPlace, (X,))),
         *((SetUpApart, (X, 3)), (SetUpApart, (X, 3, "double")), (Largest, (X,)), (Single, (X,)), (Dropout, (X,))),
+        (CrossEntropy, (X, np.array([0, 2, 1, 2]))),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -164,9 +181,10 @@ def test_layouts_are_handed_on():
     assert errors(check(ShiftFlat)) == ["GC501"]
 
 
-def test_shapes_are_found():
-    report = gradcheck.check(Square, profile="quick")
-    assert (report.verdict, report.subjects[0].signature) == ("pass", "(n,i)->(n,i)")
+@pytest.mark.parametrize(("function", "signature"), [(Square, "(n,i)->(n,i)"), (CrossEntropy, "(n,i),(n)->()")])
+def test_shapes_are_found(function, signature):
+    report = gradcheck.check(function, profile="quick")
+    assert (report.verdict, report.subjects[0].signature) == ("pass", signature)
 
 
 class Scale(torch.nn.Module):

@@ -338,3 +338,23 @@ def test_indices_have_no_gradient_and_their_repeats_add_up(layer, ids):
 
     assert verdict(layer, ids, W=W) == "pass"
     assert verdict(Overwrites, ids, W=W) == "fail"
+
+
+class AddAll:
+    """A layer that adds up a list of arrays."""
+
+    k = 1.0
+
+    def forward(self, xs):
+        self.count = len(xs)
+        return sum(xs)
+
+    def backward(self, dout):
+        return [dout.copy() for _ in range(self.count - 1)] + [self.k * dout]
+
+
+def test_a_list_of_arrays_is_several_arguments():
+    (subject,) = gradcheck.check(AddAll, inputs=([X, C],)).subjects
+    assert (subject.verdict, set(subject.resolution)) == ("pass", {"xs[0]", "xs[1]"})
+    report = gradcheck.check(type("Wrong", (AddAll,), {"k": 2.0}), inputs=([X, C],))
+    assert {(f.rule, f.argument) for f in report.findings} == {("GC101", "xs[1]")}

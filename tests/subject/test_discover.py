@@ -1,5 +1,6 @@
 """From targets to layers."""
 
+import ast
 import functools
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck.errors import UsageError
-from gradcheck.subject import frameworks
+from gradcheck.subject import frameworks, needs
 from gradcheck.subject.discover import discover, nothing_found, of_object
 
 LAYER = """\
@@ -166,6 +167,13 @@ def test_what_needs_no_framework_is_found_beside_what_does(write, without_framew
         ("Plain", None),
         ("F", "F needs torch, which is not installed"),
     ]
+
+
+def test_the_statement_that_gives_a_function_its_derivative_goes_with_it():
+    body = ast.parse("f.defvjp(fwd, bwd)\ndefvjp(g, vjp)\nextend.defvjp(h, vjp)\n").body
+    assert not needs.is_script(body)
+    for name, statement in zip("fgh", body, strict=True):
+        assert needs.statements(body, {name}) == [statement]
 
 
 def test_layers_of_frameworks_that_are_not_checked_say_so(write):

@@ -116,7 +116,7 @@ def claims_of(convention: Convention) -> str:
     'a class or an object has both halves, under whatever names'
     """
     words = " ".join((convention.claims.__doc__ or "").split()).partition(". ")[0]
-    return words.removesuffix(".").removeprefix("Whether ")
+    return words.removesuffix(".").removeprefix("Whether ").replace("``", "`")
 
 
 def knows_others() -> bool:

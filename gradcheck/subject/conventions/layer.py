@@ -16,13 +16,11 @@ import numpy as np
 from gradcheck.subject.build import construct, constructor_names
 from gradcheck.subject.calls import (
     Parameter,
-    arguments_of,
     as_returned,
     called,
     copied,
     outputs_of,
     parameters_of,
-    values_at,
 )
 from gradcheck.subject.conventions.lived import LivedLayer
 from gradcheck.subject.conventions.reading import OF_MODEL, PULLBACK, Reading, candidates
@@ -30,6 +28,7 @@ from gradcheck.subject.conventions.second import Left, call_second, output_left,
 from gradcheck.subject.conventions.trying import Vjp, tried
 from gradcheck.subject.equal import responds, same_array, same_outputs
 from gradcheck.subject.halves import PLAIN, Halves
+from gradcheck.subject.inputs import arguments_of, values_at
 from gradcheck.subject.names import is_gradient_slot
 from gradcheck.subject.parameters import (
     Kept,

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import UncheckedError, UsageError
-from gradcheck.subject.calls import arguments_of, outputs_of, values_at
+from gradcheck.subject.calls import outputs_of
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.inputs import arguments_of, values_at
 from gradcheck.subject.parameters import is_parameter_name
 from gradcheck.subject.protocol import (
     Array,

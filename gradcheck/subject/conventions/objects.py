@@ -8,10 +8,11 @@ from typing import Any
 
 from gradcheck.errors import UsageError
 from gradcheck.subject.build import construct, keeper
-from gradcheck.subject.calls import Parameter, arguments_of, parameters_of
+from gradcheck.subject.calls import Parameter, parameters_of
 from gradcheck.subject.conventions.layer import LayerSubject
 from gradcheck.subject.conventions.owed import targets
 from gradcheck.subject.halves import Halves, halves_of, is_static
+from gradcheck.subject.inputs import arguments_of
 
 NAME = "layer object"
 

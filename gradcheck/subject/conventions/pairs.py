@@ -15,18 +15,17 @@ from gradcheck.subject.calls import (
     OUTPUT_NAMES,
     BackwardCall,
     Parameter,
-    arguments_of,
     as_returned,
     call_backward,
     called,
     outputs_of,
     parameters_of,
     plan_backward,
-    values_at,
 )
 from gradcheck.subject.conventions.reading import is_cotangent
 from gradcheck.subject.describe import describe
 from gradcheck.subject.gradients import read_gradients
+from gradcheck.subject.inputs import arguments_of, values_at
 from gradcheck.subject.protocol import Array, Gradients, Missing, Outputs, Primals, Pullback, Session
 from gradcheck.subject.session import arrays_in, generators, is_filled
 from gradcheck.subject.world import reseed

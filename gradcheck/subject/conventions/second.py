@@ -30,8 +30,8 @@ from gradcheck.subject.updates import known_for_updates
 class Second:
     """The outputs of a run, and the call that belongs to it.
 
-    ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``; ``summed``: the
-    outputs are losses, added up because no cotangent is taken.
+    ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``;
+    ``summed``: the outputs are losses, added up because no cotangent is taken.
     """
 
     outputs: Outputs

@@ -133,7 +133,7 @@ class _Run:
     def _pull(
         self, outputs: list[Any], leaves: list[Any], values: tuple[Any, ...], *cotangents: Array
     ) -> tuple[Array | None, ...]:
-        douts = [self._tensor(w, y.dtype) for w, y in zip(cotangents, outputs, strict=True)]
+        douts = [self._tensor(np.asarray(w), y.dtype) for w, y in zip(cotangents, outputs, strict=True)]
         with _seeded(self._torch, self._seed + 1):  # a mask drawn anew in backward must not be that of forward by luck
             found = self._torch.autograd.grad(outputs, leaves, douts, retain_graph=True, allow_unused=True)
         arrays = iter([None if g is None else _array(g) for g in found])
