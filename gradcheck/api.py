@@ -194,7 +194,9 @@ def check_targets(
         hints=Hints(convention=convention), file=_file_hints(config),
     )  # fmt: skip
     with isolated():
-        return Report(seed, tuple(examine(layer, request) for layer in _discovered(targets)), __version__)
+        found = _discovered(targets)
+        notes = tuple(dict.fromkeys(note for layer in found for note in layer.notes))
+        return Report(seed, tuple(examine(layer, request) for layer in found), __version__, notes)
 
 
 def infer_targets(

@@ -241,6 +241,8 @@ class SubjectReport:
 class Report:
     """The outcome of one run over any number of layers; true only if something was checked and nothing failed.
 
+    ``notes`` say what of the files was left out.
+
     Examples
     --------
     >>> report = Report(seed=0, subjects=())
@@ -251,6 +253,7 @@ class Report:
     seed: int
     subjects: tuple[SubjectReport, ...]
     version: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -287,6 +290,7 @@ class Report:
             "tool": {"name": "gradcheck", "version": self.version},
             "seed": self.seed,
             "verdict": self.verdict,
+            "notes": list(self.notes),
             "subjects": [subject.to_dict() for subject in self.subjects],
         }
 

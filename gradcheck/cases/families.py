@@ -24,20 +24,25 @@ class Reading:
     ``gates``: the arrays are those of a recurrent cell, whose weights are so many times as wide as its state (4 for an
     LSTM, 3 for a GRU); 0 if they are taken one by one. ``letters``: the inputs are simply a, b, c or x, y, z, and ``b``
     is no bias, or q, k, v, and ``v`` is no weight. ``out``: the dimension of the output, where the constructor is told
-    its size; targets may have it too.
+    its size; targets may have it too. ``picks``: the names that the source uses as the only index of something.
     """
 
     gates: int = 0
     letters: bool = False
     out: str = ""
+    picks: frozenset[str] = frozenset()
 
 
-def readings(inputs: Collection[str], settings: Collection[str], out: str = "") -> tuple[Reading, ...]:
+def readings(
+    inputs: Collection[str], settings: Collection[str], out: str = "", source: str = ""
+) -> tuple[Reading, ...]:
     """Return the readings of a layer's argument names, the likeliest first."""
     weights = any(_WEIGHT.match(name) for name in (*inputs, *settings))
     out = out or ("o" if any(map(_WEIGHT.match, inputs)) else "")  # loss(W, x, t)
     attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
-    alone = Reading(letters=attention or (not weights and bool({"a", "c", "y"} & {*inputs})), out=out)
+    picks = frozenset(name for name in inputs if re.search(rf"\w\[(int\()?(self\.)?{name}\)?\]", source))
+    letters = attention or {"u", "v"} <= {*inputs} or (not weights and bool({"a", "c", "y"} & {*inputs}))
+    alone = Reading(letters=letters, out=out, picks=picks)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
         return Reading(1, out=out), Reading(4, out=out), Reading(3, out=out), alone
     return (alone,)
@@ -49,12 +54,14 @@ def input_recipes(name: str, layout: Layout, reading: Reading, *, first: bool) -
         return (layout.spec,)
     array = () if reading.letters else array_recipes(name, layout, reading)
     match_of: tuple[tuple[object, Callable[[], tuple[Recipe, ...]]], ...] = (
-        (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout, reading)),
+        (is_target(name) and not (reading.letters and name == "t"), lambda: _targets(layout, reading, name)),
         (is_train_flag(name), lambda: (Fixed(True),)),
+        (_MASK.match(name), lambda: _masks(layout, reading)),
         (_OPTIONS.match(name), lambda: _COURSE_OPTIONS),
         (_AXIS.match(name), lambda: (Fixed(-1),)),
         (_CHOICE.match(name), lambda: tuple(map(Fixed, _CHOICES))),
         (_NUMBER.match(name), lambda: (Fixed(0.3), Fixed(2))),
+        (is_group_count(name), lambda: (Fixed(2),)),
         (is_index(name), lambda: _indices(layout)),
         (_STATE.match(name) and not reading.letters, lambda: _states(layout)),
         (array, lambda: array),
@@ -98,7 +105,7 @@ def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, 
             else (*rows, Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, o, 1, 1)), Spec((1, 1, 1, o)))
         )
     if _SCALE.match(name):
-        shapes = Spec((f,)), Spec((1, f)), Spec((f, 1)), Spec((1, f, 1, 1)), Spec((f, 1, 1))
+        shapes = Spec((f,)), Spec((1, f)), Spec((o,)), Spec((1, o)), Spec((f, 1)), Spec((1, f, 1, 1)), Spec((f, 1, 1))
         return *shapes, Spec(layout.dims[1:]), Spec(()), Fixed(0.5)
     return ()
 
@@ -106,6 +113,11 @@ def array_recipes(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, 
 def is_target(name: str) -> bool:
     """Whether the name alone says that an input is a loss's target, which has no gradient."""
     return spelling.is_target(name)
+
+
+def is_mask(name: str) -> bool:
+    """Whether the name alone says that an input says which elements count: it has no gradient."""
+    return bool(_MASK.match(name))
 
 
 def is_index(name: str) -> bool:
@@ -117,6 +129,11 @@ def is_telling(name: str) -> bool:
     """Whether the name says what shape is meant: then backward has no say in it."""
     patterns = (_INDEX, _STATE, _WEIGHT, _HIDDEN_WEIGHT, _BIAS, _SCALE)
     return is_target(name) or any(pattern.match(name) for pattern in patterns)
+
+
+def is_group_count(name: str) -> bool:
+    """Whether an input says into how many groups the channels are divided."""
+    return name == "G" or bool(_GROUPS.match(name))
 
 
 def is_train_flag(name: str) -> bool:
@@ -158,7 +175,9 @@ _WEIGHT = _named(
 )
 _BIAS = _named("b|bias|biases|b[_xhioft0-9]{0,3}")
 _SCALE = _named("gamma|beta|scale|shift|g|gain|mean|mu|var|sigma|std|offset")
+_MASK = _named("\\w*mask\\w*")
 _TRAIN = _named("train\\w*|is_?train\\w*|mode_train|retain\\w*|save_cache")
+_GROUPS = _named("(n|num)?_?(groups?|heads?)")
 _AXIS = _named("axis|dim")
 _NUMBER = _named("reg(ulari[sz]ation)?(_?(strength|lambda|param))?|lam|lambd|lambda_?|l[12](_reg)?|weight_decay|slope")
 _CHOICE = _named("activation(_?(name|type|function))?|act|nonlinearity")
@@ -170,7 +189,7 @@ _KEY, _VALUE = _named("k|keys?|context|memory|enc\\w*|hs_enc"), _named("v|values
 _OPTIONS = _named("\\w+_params?|hparam(eter)?s?")
 _COURSE_OPTIONS = tuple(
     Fixed({"mode": "train", "p": 0.7, "stride": stride, "pad": pad, "f": 2, "pool_height": 2, "pool_width": width})
-    for stride, pad, width in ((2, 1, 3), (1, 1, 3), (1, 0, 3), (2, 0, 2))
+    for stride, pad, width in ((2, 1, 3), (1, 1, 3), (1, 0, 3), (2, 0, 2), (2, 1, 2))
 )
 
 
@@ -214,20 +233,38 @@ def _operands(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]
     if len(layout.dims) > 2 and _VALUE.match(name):
         return Spec((*lead, "s", "o")), layout.spec
     factor = (Spec((*lead, f, "o")),) if lead else ()
+    if len(layout.dims) == 1 and not layout.degenerate:  # of an outer product
+        return Spec(("o",)), layout.spec
     less = tuple(Spec(layout.dims[:k]) for k in range(len(layout.dims) - 1, 0, -1)) if lead else ()
-    return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout, reading)
+    return layout.spec, Spec((f, "o")), *factor, *less, Spec((f,)), *_targets(layout, reading, name)
 
 
-def _targets(layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
+def _masks(layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
+    """Return what says which elements count, as booleans and as numbers: of scores, of samples and steps, of all."""
     dims = layout.dims
+    *lead, t, _ = dims if len(dims) > 1 else (*dims, 1)
+    scores = ((*lead, t, "s"), (t, "s"), (*lead, t, t), (t, t)) if reading.letters or len(dims) > 2 else ()
+    shapes = tuple(dict.fromkeys((*scores, dims, dims[:-1])))
+    return (*(Spec(d, "mask") for d in shapes), *(Spec(d, "binary", constant=True) for d in shapes))
+
+
+def _targets(layout: Layout, reading: Reading, name: str) -> tuple[Recipe, ...]:
+    dims = layout.dims
+    if len(dims) == 1 and name in reading.picks:  # the class of a single sample
+        return Spec((), "index", limit=dims[0]), Spec(dims, "index", limit=2)
     if not dims:
         return Spec(dims, "probability", constant=True), Fixed(1)
     either = Spec(dims, "index", limit=2)
     if len(dims) == 1:  # a batch of numbers, each with a label 0 or 1
-        return either, *_classes(dims), Spec(dims, constant=True)
+        return either, *_classes(dims), Spec(dims, constant=True), *_signs(dims)
     told = (*dims[:-1], reading.out) if layout.domain == "real" else (*dims, reading.out)
     outer = _classes(told) if reading.out and not layout.batch_last else ()
-    return *_classes(dims), Spec(dims, constant=True), *outer, either
+    return *_classes(dims), Spec(dims, constant=True), *outer, either, *_signs(dims)
+
+
+def _signs(dims: Dims) -> tuple[Recipe, ...]:
+    """Return labels -1 and 1, for each element and for each sample."""
+    return Spec(dims, "sign", constant=True), Spec(dims[:-1], "sign", constant=True)
 
 
 def _classes(dims: Dims) -> tuple[Recipe, ...]:

@@ -8,23 +8,30 @@ under test, only chooses between readings that are equally good.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 
-from gradcheck.cases.families import Reading, first_input, input_recipes, is_index, is_target, is_train_flag, readings
-from gradcheck.cases.layouts import Layout, given_layouts, ranked_layouts
-from gradcheck.cases.plan import Plan, fewest_second_choices
+from gradcheck.cases.asked import Asked
+from gradcheck.cases.families import is_group_count, is_index, is_target, is_train_flag, readings
+from gradcheck.cases.kinds import Kinds
+from gradcheck.cases.layouts import given_layouts, ranked_layouts, without_backward
+from gradcheck.cases.limits import with_limits
+from gradcheck.cases.mend import Mender, widening, widenings
+from gradcheck.cases.outputs import Bind
+from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import NOTHING_SAID, Said, hints_of
-from gradcheck.cases.settings import constructor_recipes, optional_recipes, output_dim
+from gradcheck.cases.settings import is_size, output_dim
 from gradcheck.cases.signature import format_dims
 from gradcheck.cases.signed import signed_plans, states_shapes
 from gradcheck.cases.stated import StatedOutputsError
-from gradcheck.cases.trial import TRIALS, Bind, Search, with_limits
-from gradcheck.cases.values import Fixed, Recipe, Spec
+from gradcheck.cases.trial import TRIALS, Search
+from gradcheck.cases.values import Spec
 from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.hints import as_python, did_you_mean
 from gradcheck.subject.calls import Parameter
+
+_UNKNOWN = Kinds()
 
 
 def infer(
@@ -35,6 +42,7 @@ def infer(
     source: str = "",
     sizes: Sequence[int] = (),
     said: Said = NOTHING_SAID,
+    kinds: Kinds = _UNKNOWN,
 ) -> Plan:
     """Find a plan under which forward runs.
 
@@ -50,6 +58,8 @@ def infer(
         Sizes that the layer has already (of given settings, or of the parameters of a layer that is built).
     said : Said
         What the user says about the layer, in hints or annotations: settings, shapes, domains. It is kept to.
+    kinds : Kinds
+        What is known of the constructor's arguments beyond their names.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def infer(
         if plan is None:
             raise _nothing_runs_as_said(search, wanted, said)
     else:
-        plan = _searched(search, asked, wanted, sizes)
+        plan = _searched(search, Asked(asked, wanted, said.settings, kinds), sizes)
         if plan is None:
             raise _nothing_runs(search, wanted)
     return _with_smallest(with_limits(bind, plan), said)
@@ -83,37 +93,51 @@ def _as_stated(search: Search, constructor: Sequence[Parameter], wanted: Sequenc
     return None
 
 
-def _searched(
-    search: Search,
-    constructor: Sequence[Parameter],
-    wanted: Sequence[Parameter],
-    sizes: Sequence[int],
-) -> Plan | None:
+def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None:
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
-    loss = any(is_target(p.name) for p in wanted)
-    names = [p.name for p in constructor]
-    open_settings = [p.name for p in constructor if p.required]
-    ranked = ranked_layouts(search.source, names, indices=any(is_index(p.name) for p in wanted[:1]))
+    loss = any(is_target(p.name) for p in asked.forward)
+    names = [p.name for p in asked.constructor]
+    counts = ["groups" for p in asked.forward if is_group_count(p.name)]
+    indices = any(is_index(p.name) for p in asked.forward[:1])
+    ranked = ranked_layouts(search.source, [*names, *counts], indices=indices)
     likely = [*given_layouts(sizes), ranked[0]]
-    for trials, layout in product(TRIALS, (*given_layouts(sizes), *ranked)):
+    forward = without_backward(search.source)
+    mender = Mender(search.complaint, asked.defaults)
+    for (trials, mended), layout in product(_ROUNDS, (*given_layouts(sizes), *ranked)):
+        if mended and search.believed:
+            continue
         small = layout.degenerate or layout.domain == "index"
         if search.first is not None and small and not (loss and layout.degenerate):
             continue  # too small, or without a gradient of the input: a defect would not show there
         # A point of few dimensions is believed only if backward fits it, or if nothing else could be meant.
-        sure = layout.degenerate and (len(wanted) + len(open_settings) > 1 or len(layout.dims) != 1)
-        for reading in readings([p.name for p in wanted], open_settings, output_dim(names)):
-            plan = search.best(
-                map(search.said.kept, _candidates(layout, reading, constructor, wanted, search.said.settings)),
-                sure=sure,
-                likely=layout in likely,
-                trials=trials,
-            )
-            if search.clean:
-                return plan
-    if search.first is not None:
-        _believe(search, wanted)
+        sure = layout.degenerate and (len(asked.forward) + len(asked.required) > 1 or len(layout.dims) != 1)
+        for reading in readings([p.name for p in asked.forward], asked.required, output_dim(names), forward):
+            plans = asked.plans(layout, reading)
+            if mended:
+                plans = (other for plan in islice(plans, mended) for other in mender.mending(plan))
+            kept = map(search.said.kept, plans)
+            plan = search.best(kept, sure=sure, likely=layout.dims if layout in likely else None, trials=trials)
+            if plan is not None and search.clean:
+                return _widened(search, mender, plan)
+    if search.first is None:
+        return None
+    _believe(search, asked.forward)
     # Forward decides: where backward fits no layout, the likeliest one that runs shows best what is wrong.
-    return search.first
+    return _widened(search, mender, search.first)
+
+
+# Trials for each layout, and how many of its plans are mended by what the layer complains about: a few blind ones
+# first, for they are cheap; then mending; then all blind ones.
+_ROUNDS = ((TRIALS[0], 0), (TRIALS[1], 2), (TRIALS[1], 0))
+
+
+def _widened(search: Search, mender: Mender, plan: Plan) -> Plan:
+    """Let each constructor argument that the plan ties to another size be one of its own, where forward takes that."""
+    for key in widenings(plan, mender.defaults):
+        open_plan = widening(plan, key)
+        others = replace(mender, pinned=key).mending(open_plan, depth=1)
+        plan = search.widened(plan, map(search.said.kept, others), surely=is_size(str(key)))
+    return plan
 
 
 def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
@@ -161,34 +185,6 @@ def _wanted_inputs(forward: Sequence[Parameter], said: Said) -> list[Parameter]:
         wanted += rest[: rest.index(switched[-1]) + 1]
     wanted += [replace(p, required=True) for p in rest if p not in wanted and p.name in said.domains]
     return wanted
-
-
-def _candidates(
-    layout: Layout,
-    reading: Reading,
-    constructor: Sequence[Parameter],
-    forward: Sequence[Parameter],
-    fixed: Mapping[str | int, Recipe],
-) -> Iterator[Plan]:
-    """Yield plans for one layout of the first input, those that need the fewest second choices first."""
-    names = [p.name for p in constructor if p.required]
-    builds = {name: constructor_recipes(name, layout, reading, names) for name in names}
-    for p in constructor:
-        if not p.required and (recipes := optional_recipes(p.name, p.default, layout, reading)):
-            builds[p.name] = recipes
-    first = first_input([p.name for p in forward])
-    calls = [
-        (Fixed(p.default),)
-        if not p.required and k > 0 and not is_train_flag(p.name)
-        else input_recipes(p.name, layout, reading, first=k == first)
-        for k, p in enumerate(forward)
-    ]
-    for chosen in fewest_second_choices([*builds.values(), *calls]):
-        settings: dict[str | int, Recipe] = dict(zip(builds, chosen, strict=False))
-        inputs = {p.name: recipe for p, recipe in zip(forward, chosen[len(builds) :], strict=True)}
-        # An array that both the constructor and forward take is one and the same.
-        settings |= {name: inputs[name] for name in names if name in inputs}
-        yield Plan({**fixed, **settings}, inputs)
 
 
 def _require_known(said: Said, forward: Sequence[Parameter]) -> None:

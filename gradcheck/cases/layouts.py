@@ -52,6 +52,10 @@ LAYOUTS = (
 
 # A matrix by itself, where the source speaks of what only square ones have.
 _SQUARE = Layout(("i", "i"), "i", degenerate=True)
+# A vector by itself, where forward makes outer products: of matrices they would be those of all their elements.
+_VECTOR = Layout(("i",), "i")
+_OUTER = re.compile(r"\bouter\(")
+_BACKWARD = re.compile(r"def \w*(backward|bprop|backprop|grad)\w*\(.*?(?=^\s*def |\Z)", re.MULTILINE | re.DOTALL)
 _MATRICES = re.compile(r"linalg|trace\(|eye\(|shape\[0\] [!=]= \w+\.shape\[1\]")
 
 _DIVIDED = re.compile(r"^_?(?:n?_?|num_?)(?:heads?|groups?|experts?)$", re.IGNORECASE)
@@ -86,8 +90,14 @@ def ranked_layouts(source: str, settings: Sequence[str], *, indices: bool) -> tu
         return layout.degenerate, indices != is_index, other_rank, position
 
     layouts = (*LAYOUTS, _SQUARE) if _MATRICES.search(source) else LAYOUTS
-    ordered = [layout for _, layout in sorted(enumerate(layouts), key=order)]
+    vector = [_VECTOR] if _OUTER.search(without_backward(source)) else []
+    ordered = [*vector, *(layout for _, layout in sorted(enumerate(layouts), key=order))]
     return tuple(found for layout in ordered for found in ((_even(layout), layout) if divided else (layout,)))
+
+
+def without_backward(source: str) -> str:
+    """Return a source without the methods and functions that are judged: they have no say in what shape is meant."""
+    return _BACKWARD.sub("", source)
 
 
 def given_layouts(sizes: Sequence[int]) -> tuple[Layout, ...]:

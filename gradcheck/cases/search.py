@@ -5,19 +5,22 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.cases.given import GivenPoint, Settings, given_points, settings_of
+from gradcheck.cases.hooks import self_building
 from gradcheck.cases.infer import infer
+from gradcheck.cases.kinds import Kinds
 from gradcheck.cases.plan import Plan, shapes_of
 from gradcheck.cases.profile import Profile
-from gradcheck.cases.said import said_of
+from gradcheck.cases.said import Said, said_of
 from gradcheck.cases.signature import format_dims
 from gradcheck.cases.values import Fixed, Recipe, stream
-from gradcheck.errors import UsageError
+from gradcheck.errors import UncheckedError, UsageError
 from gradcheck.hints import NO_HINTS, Hints, did_you_mean
 from gradcheck.records import Case
 from gradcheck.subject.annotations import annotations_of
@@ -69,8 +72,19 @@ class Points:
         given = Hints(signature=None if signature is None else _text(signature), settings=built or None)
         said = said_of(given.over(hints), annotations_of(obj), written(obj, name))
         _require_taken(obj, said.settings)
+        try:
+            return cls._found(name, obj, said, hints.convention)
+        except UncheckedError:
+            for ready in self_building(obj):
+                with suppress(UsageError):
+                    return cls._found(name, ready, said, hints.convention)
+            raise
+
+    @classmethod
+    def _found(cls, name: str, obj: Any, said: Said, named: str | None) -> Points:
+        """Find the plan of a layer by trying."""
         built = _sized(said.settings)
-        convention = convention_of(obj, built, named=hints.convention)
+        convention = convention_of(obj, built, named=named)
         constructor, forward = convention.interface(obj, built)
         bind = cls(name, obj, convention)._bind
         plan = infer(
@@ -80,6 +94,7 @@ class Points:
             source=text_of(obj),
             sizes=_sizes_in(obj, {key: r.value for key, r in said.settings.items() if isinstance(r, Fixed)}),
             said=said,
+            kinds=Kinds.of(obj, [p.name for p in constructor if p.required], [p.name for p in forward if p.required]),
         )
         return cls(name, obj, convention, plan=plan)
 

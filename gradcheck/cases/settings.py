@@ -52,6 +52,11 @@ def optional_recipes(name: str, default: object, layout: Layout, reading: Readin
     return ()
 
 
+def is_size(name: str) -> bool:
+    """Whether the name alone says that a constructor argument is the size of something."""
+    return any(pattern.match(name) for pattern in (*_SIZES, _LIKE_A_SIZE)) and not _WINDOW.match(name)
+
+
 def _named(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"^_?(?:{pattern})$", re.IGNORECASE)
 
@@ -117,6 +122,12 @@ _OUT = _named(
 _VOCABULARY = _named("vocab\\w*|num_?embeddings|n_?(vocab|tokens|words)|v")
 _EMBEDDED = _named("embed\\w*|emb_?\\w*|word_?vec\\w*")
 _SIZES = (_IN, _STATE_SIZE, _OUT, _VOCABULARY, _EMBEDDED)
+_LIKE_A_SIZE = _named(
+    "\\w+_(size|dims?|units|features|channels|width|rank)|(n|num)_\\w+|rank|width|c_?(in|out)|[io]c|d_\\w+"
+)
+_WINDOW = _named(
+    "(kernel|filter|pool|window|batch|stride|block|k)\\w*|\\w*(heads|groups|layers|iter\\w*|steps)|dim|\\w*axis"
+)
 _PADDING = _named("pad|padding")
 _VARIED = _named("strides?|pad|padding|dilation")
 _CONSTANT = "alpha|slope|negative_?slope|leak\\w*|lam|lambda_?|delta|temperature|factor|k"

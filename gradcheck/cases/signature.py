@@ -6,6 +6,7 @@ whole numbers allowed where a size is fixed, ``(n,3)``, and multiples and sums w
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ Dims = tuple[str | int, ...]
 
 _SHAPE = re.compile(r"\(([^()]*)\)")
 _NAME = re.compile(r"[^\W\d]\w*")
-_TERM = r"(\d+\*)?[^\W\d]\w*"
+_TERM = r"(\d+\*)?[^\W\d]\w*(\*[^\W\d]\w*)*"
 _TIED = re.compile(rf"{_TERM}(\+{_TERM})*")
 _EXAMPLE = 'write it like "(n,i),(i,o),(o)->(n,o)": one pair of parentheses for each array, commas between'
 
@@ -72,15 +73,15 @@ def size_of(dim: str | int, sizes: Mapping[str, int]) -> int:
 
     Examples
     --------
-    >>> size_of("4*h", {"h": 5}), size_of("i+h", {"i": 3, "h": 5}), size_of(7, {})
-    (20, 8, 7)
+    >>> size_of("4*h", {"h": 5}), size_of("i+h", {"i": 3, "h": 5}), size_of("c*h*w", {"c": 2, "h": 3, "w": 4})
+    (20, 8, 24)
     """
     if isinstance(dim, int):
         return dim
     if dim in sizes:
         return sizes[dim]
-    terms = (term.rpartition("*") for term in dim.split("+"))
-    return sum(int(factor or 1) * sizes[name] for factor, _, name in terms)
+    terms = (term.split("*") for term in dim.split("+"))
+    return sum(math.prod(int(f) if f.isdecimal() else sizes[f] for f in factors) for factors in terms)
 
 
 def names_in(dims: Iterable[str | int]) -> tuple[str, ...]:

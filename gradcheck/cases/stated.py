@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import Said
 from gradcheck.cases.signature import Dims, format_dims, names_in, size_of
+from gradcheck.cases.values import Spec
 from gradcheck.errors import UsageError
 from gradcheck.records import Case
 from gradcheck.subject.protocol import Array
@@ -43,6 +44,13 @@ def sizes_stated(
         f"but it gives {','.join(map(str, shapes))} at {' '.join(f'{name}={size}' for name, size in case.sizes)}",
         fix="state what forward gives, or mend forward",
     )
+
+
+def loss_rank(said: Said, plan: Plan) -> int:
+    """Return how many dimensions a loss may have: one for each sample; where shapes are stated, it must reduce."""
+    first = next(iter(plan.inputs.values()), None)
+    rank = len(first.dims) if isinstance(first, Spec) else 0
+    return min(1, rank - 1) if said.signature or said.shapes else 1
 
 
 def _agrees(dims: Dims, shape: tuple[int, ...], sizes: dict[str, int], *, apart: bool) -> bool:

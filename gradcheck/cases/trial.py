@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, product
-from typing import Any, Literal
+from itertools import islice
+from typing import Literal
 
 import numpy as np
 
-from gradcheck.cases.families import domains, is_index, is_target, is_telling
+from gradcheck.cases.complaint import Complaint, complaint_of
+from gradcheck.cases.families import domains, is_index, is_mask, is_target, is_telling
+from gradcheck.cases.outputs import Bind, agreed, is_usable, outputs_at, require_usable, shapes_named, usable_outputs_at
 from gradcheck.cases.plan import Plan
 from gradcheck.cases.said import NOTHING_SAID, Said
-from gradcheck.cases.signature import Dims, name_shape, size_of
-from gradcheck.cases.stated import StatedOutputsError, sizes_stated
+from gradcheck.cases.signature import Dims, name_shape
+from gradcheck.cases.stated import StatedOutputsError, loss_rank, sizes_stated
 from gradcheck.cases.values import Choice, Domain, Recipe, Spec
-from gradcheck.errors import UsageError
 from gradcheck.records import Case
 from gradcheck.subject.gradients import shape_or_none
 from gradcheck.subject.protocol import Array, Missing, Pullback, Subject, point_of
 
 Fit = Literal["all", "first", "none"]
-Bind = Callable[[Mapping[str | int, Any], Mapping[str, Any], frozenset[str]], Subject]
 
 # For each layout, first of all and then again; a trial is one construction and a few forwards on some 50 elements.
 TRIALS = (16, 240)
-_BUDGET = 2400  # trials in all, after which a layer that refuses everything is given up
+_BUDGET = 1200  # trials in all, after which a layer that refuses everything is given up
 _MORE = 480  # once something that is believed was found: all layouts have a turn, but not all that can be varied
+_WIDENINGS = 8  # trials for each setting that could be a size of its own
 _NOT_A_DOMAIN = (TypeError, AttributeError, LookupError)  # other values of the same shapes would raise it again
-_LARGEST = 100_000  # elements of an output at the sizes of a trial: the outer product of two images
 _SLOW, _FEW = 1.0, 8  # seconds that a trial may take, and trials that are left after one that took longer
-_TOGETHER = 16  # choices tried together for each smallest size: a wide kernel with a stride needs a larger image
 
 
 class Search:
@@ -46,23 +45,27 @@ class Search:
         self.first: Plan | None = None
         self.clean = self.believed = self.apart = False
         self.failure: tuple[Plan, Exception] | None = None
-        self._error: Exception | None = None
+        self._failed: tuple[Exception, Case] | None = None
         self._left = _BUDGET
 
+    def complaint(self) -> tuple[Complaint, Case] | None:
+        """Return what the plan that was tried last complained about, and at which case; None if it ran."""
+        return self._failed and (complaint_of(self._failed[0]), self._failed[1])
+
     def best(
-        self, plans: Iterator[Plan], *, sure: bool = False, likely: bool = True, trials: int = TRIALS[-1]
+        self, plans: Iterator[Plan], *, sure: bool = False, likely: Dims | None = None, trials: int = TRIALS[-1]
     ) -> Plan | None:
         """Return the first plan whose backward fits too, else (unless ``sure``) the first whose forward runs.
 
-        What only forward takes is believed where the layout is ``likely``, or where backward gives the first input's
-        gradient in its shape.
+        What only forward takes is believed where the layout is a ``likely`` one and an input still has its shape, or
+        where backward gives the first input's gradient in its shape.
         """
         runs: tuple[Plan, Fit] | None = None
         for plan in islice(plans, max(min(trials, self._left), 0)):
             for variant in self._in_domains(plan):
                 self._left -= 1
                 outcome = self._try(variant)
-                if outcome is None and isinstance(self._error, _NOT_A_DOMAIN):
+                if outcome is None and self._is_about_shapes():
                     break
                 if outcome is None:
                     continue
@@ -74,11 +77,18 @@ class Search:
                 break
         if sure or runs is None:
             return None
-        believed = likely or runs[1] == "first"
+        shapes = [recipe.dims for recipe in runs[0].inputs.values() if isinstance(recipe, Spec)]
+        believed = likely in shapes or runs[1] == "first"
         if self.first is None or (believed and not self.believed):
             self.first, self.believed = runs[0], believed
             self._left = min(self._left, _MORE) if believed else self._left
         return runs[0]
+
+    def _is_about_shapes(self) -> bool:
+        """Whether other values of the same shapes would raise the same again."""
+        return self._failed is not None and (
+            isinstance(self._failed[0], _NOT_A_DOMAIN) or complaint_of(self._failed[0]).is_numpys
+        )
 
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
@@ -88,19 +98,34 @@ class Search:
             if not free:
                 return
 
+    def widened(self, plan: Plan, others: Iterator[Plan], *, surely: bool) -> Plan:
+        """Return the first of other plans that runs and leaves more sizes open than the plan, else the plan.
+
+        Unless ``surely`` a size is meant, backward must fit it as well as it fits the plan.
+        """
+        for other in islice(others, max(min(_WIDENINGS, self._left), 0)):
+            if len(other.names) <= len(plan.names):
+                self._failed = None  # it says the same under another name
+                continue
+            self._left -= 1
+            outcome = self._try(other)
+            if outcome is not None:
+                return outcome[0] if surely or outcome[1] == "all" or not self.clean else plan
+        return plan
+
     def _try(self, plan: Plan) -> tuple[Plan, Fit] | None:
         """Run a plan; None if forward does not take it, or gives nothing that depends on a real argument."""
-        case, self._error = plan.trial(), None
+        case, self._failed = plan.trial(), None
         started = time.process_time()
         try:
             settings, inputs = plan.realise(case)
             subject = self.bind(settings, inputs, plan.constants)
             returned, pullback = subject.vjp(point_of(subject.arguments))
             outputs = tuple(map(np.array, returned))  # a buffer may be handed out again
-            _require_usable(subject, outputs)
+            require_usable(subject, outputs)
             own = sizes_stated(self.said, plan, case, outputs, apart=self.apart)
         except Exception as error:  # noqa: BLE001 - whatever the layer raises means: not this shape
-            self._error = error
+            self._failed = error, case
             if self.failure is None or (
                 isinstance(error, StatedOutputsError) and not isinstance(self.failure[1], StatedOutputsError)
             ):
@@ -108,25 +133,31 @@ class Search:
             if time.process_time() - started > _SLOW:
                 self._left = min(self._left, _FEW)
             return None
-        other = plan.trial(1)
-        again = outputs_at(self.bind, plan, other)
-        if again is None or len(again) != len(outputs):
-            return None  # it ran by chance: a table that happened to be long enough
-        if self.apart and {*own.items()} & {*sizes_stated(self.said, plan, other, again).items()}:
-            return None  # what has a name of its own in the outputs is always of one size
-        pairs = zip(_named(outputs, plan, case), _named(again, plan, other), strict=True)
-        found = replace(plan, outputs=tuple(_agreed(a, b) for a, b in pairs))
-        if {*_excused(plan)}.difference(self.said.settled) and any(y.ndim > self._most(plan) for y in outputs):
+        found = self._at_other_sizes(plan, outputs, own)
+        if found is None:
+            return None
+        if {*_excused(plan)}.difference(self.said.settled) and any(
+            y.ndim > loss_rank(self.said, plan) for y in outputs
+        ):
             return None  # only a loss has a target that is not called one
         if plan.constants:
             return self._with_targets(found) or (found, _fits(subject, outputs, pullback))
         return self._with_learnt(found, outputs, pullback) or (found, _fits(subject, outputs, pullback))
 
-    def _most(self, plan: Plan) -> int:
-        """Return how many dimensions a loss may have: one for each sample; where shapes are stated, it must reduce."""
-        first = next(iter(plan.inputs.values()), None)
-        rank = len(first.dims) if isinstance(first, Spec) else 0
-        return min(1, rank - 1) if self.said.signature or self.said.shapes else 1
+    def _at_other_sizes(self, plan: Plan, outputs: Sequence[Array], own: Mapping[str, int]) -> Plan | None:
+        """Return the plan with the shapes of its outputs, where it runs at other sizes too; else it ran by chance."""
+        other = plan.trial(1)
+        try:
+            again = usable_outputs_at(self.bind, plan, other)
+        except Exception as error:  # noqa: BLE001 - a table that happened to be long enough
+            self._failed = error, other
+            return None
+        if len(again) != len(outputs):
+            return None
+        if self.apart and {*own.items()} & {*sizes_stated(self.said, plan, other, again).items()}:
+            return None  # what has a name of its own in the outputs is always of one size
+        pairs = zip(shapes_named(outputs, plan, plan.trial()), shapes_named(again, plan, other), strict=True)
+        return replace(plan, outputs=tuple(agreed(a, b) for a, b in pairs))
 
     def _with_learnt(self, plan: Plan, outputs: Sequence[Array], pullback: Pullback) -> tuple[Plan, Fit] | None:
         """Return the plan with those numbers among its settings as arrays for which backward leaves a gradient."""
@@ -160,7 +191,7 @@ class Search:
         except Exception:  # noqa: BLE001 - targets are not just any reals
             return None
         owed = all(a.differentiable for a in subject.arguments if a.name in plan.constants)
-        fits = owed and _is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
+        fits = owed and is_usable(outputs) and _fits(subject, outputs, pullback) == "all"
         return (free, "all") if fits else None
 
 
@@ -181,54 +212,6 @@ def _fits(subject: Subject, outputs: Sequence[Array], pullback: Pullback) -> Fit
     return "first" if fits[0] else "none"
 
 
-def with_limits(bind: Bind, plan: Plan) -> Plan:
-    """Find the values that each choice takes, and the smallest size of each dimension, the others as in the trial."""
-    usual = dict(plan.trial().sizes)
-    for name, values in plan.choices.items():
-        taken = (values[0], *(v for v in values[1:] if _runs(bind, plan, {**usual, name: v})))
-        recipes = {k: Choice(name, taken) if r == Choice(name, values) else r for k, r in plan.settings.items()}
-        plan = replace(plan, settings=recipes)
-    choices = plan.choices
-    extremes = islice(product(*({min(values), max(values)} for values in choices.values())), _TOGETHER)
-    together = [dict(zip(choices, chosen, strict=True)) for chosen in extremes]
-
-    def smallest(name: str) -> int:
-        for size in range(1, usual[name]):
-            if all(_runs(bind, plan, {**usual, **chosen, name: size}) for chosen in together):
-                return size
-        return usual[name]
-
-    return replace(plan, limits={name: smallest(name) for name in usual if name not in choices})
-
-
-def outputs_at(bind: Bind, plan: Plan, case: Case) -> Sequence[Array] | None:
-    """Return what forward gives at a case, or None if it raises or gives nothing usable."""
-    try:
-        settings, inputs = plan.realise(case)
-        subject = bind(settings, inputs, plan.constants)
-        outputs, _ = subject.vjp(point_of(subject.arguments))
-    except Exception:  # noqa: BLE001 - whatever the layer raises means: it does not take this size
-        return None
-    return outputs if _is_usable(outputs) else None
-
-
-def _runs(bind: Bind, plan: Plan, sizes: Mapping[str, int]) -> bool:
-    return outputs_at(bind, plan, plan.case(sizes, 0)) is not None
-
-
-def _named(outputs: Sequence[Array], plan: Plan, case: Case) -> list[Dims]:
-    sizes = dict(case.sizes)
-    dims = {str(dim): size_of(dim, sizes) for dim in (*sizes, *plan.dims) if dim not in plan.choices}
-    return [name_shape(y.shape, dims) for y in outputs]
-
-
-def _agreed(first: Dims, second: Dims) -> Dims:
-    """Keep what two runs say alike of an output's shape; a size that follows from others gets a name of its own."""
-    if len(first) != len(second):
-        return first
-    return tuple(a if a == b else f"d{k}" for k, (a, b) in enumerate(zip(first, second, strict=True)))
-
-
 def _excused(plan: Plan) -> list[str]:
     """Return the inputs beyond the first that owe no gradient in this plan, though their names do not say why."""
     return [
@@ -236,7 +219,7 @@ def _excused(plan: Plan) -> list[str]:
         for name, recipe in list(plan.inputs.items())[1:]
         if isinstance(recipe, Spec)
         and (recipe.constant or recipe.domain in {"index", "onehot"})
-        and not (is_target(name) or is_index(name))
+        and not (is_target(name) or is_index(name) or is_mask(name))
     ]
 
 
@@ -266,30 +249,3 @@ def _is_real(recipe: Recipe) -> bool:
 
 def _moved(inputs: Mapping[str, Recipe], domain: Domain) -> dict[str, Recipe]:
     return {name: replace(r, domain=domain) if isinstance(r, Spec) else r for name, r in inputs.items()}
-
-
-def _require_usable(subject: Subject, outputs: Sequence[Array]) -> None:
-    if not _is_usable(outputs):
-        raise UsageError("the output is empty, not real or not finite")
-    if any(y.size > _LARGEST for y in outputs):
-        raise UsageError("the output is far too large to be meant")
-    if not _depends(subject, outputs):
-        raise UsageError("the output does not depend on any real argument")
-
-
-def _is_usable(outputs: Sequence[Array]) -> bool:
-    return all(np.issubdtype(y.dtype, np.floating) and bool(np.all(np.isfinite(y))) for y in outputs) and any(
-        y.size for y in outputs
-    )
-
-
-def _depends(subject: Subject, outputs: Sequence[Array]) -> bool:
-    """Whether some output changes with some real argument."""
-    for argument in subject.arguments:
-        if argument.differentiable:
-            primals = point_of(subject.arguments)
-            primals[argument.name] = primals[argument.name] * 1.25 + 0.01
-            moved, _ = subject.vjp(primals)
-            if any(y.shape != z.shape or not np.array_equal(y, z) for y, z in zip(outputs, moved, strict=True)):
-                return True
-    return False

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gradcheck.cases.signature import Dims, format_dims, shape_of, size_of
 
-Domain = Literal["real", "positive", "probability", "onehot", "index"]
+Domain = Literal["real", "positive", "probability", "onehot", "index", "mask", "binary", "sign"]
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
@@ -30,6 +30,9 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
+_KEPT = 0.7  # of the elements of a mask
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """An array to be drawn: its dimensions and domain; ``limit`` names the dimension that indices run below."""
@@ -40,13 +43,16 @@ class Spec:
     constant: bool = False
 
     def draw(self, rng: np.random.Generator, sizes: Mapping[str, int]) -> NDArray[Any]:
-        """Draw the array for given sizes; integers for indices, float64 otherwise."""
+        """Draw the array for given sizes; integers for indices, booleans for masks, float64 otherwise."""
         shape = shape_of(self.dims, sizes)
         if self.domain == "index":
             below = max(size_of(self.limit, sizes), 1)
             indices = np.asarray(rng.integers(0, below, shape))
-            indices.flat[:1] = below - 1  # the last row is always asked for: a table that is too short shows
+            if shape:
+                indices.flat[:1] = below - 1  # the last row is always asked for: a table that is too short shows
             return indices
+        if self.domain in {"mask", "binary", "sign"}:
+            return _either(self.domain, rng.random(shape))
         if self.domain == "onehot":
             chosen = rng.integers(0, max(shape[-1], 1), shape[:-1])
             return np.eye(shape[-1])[chosen]
@@ -62,6 +68,15 @@ class Spec:
 
     def __str__(self) -> str:
         return format_dims(self.dims)
+
+
+def _either(domain: Domain, u: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of two values, told by uniform numbers: booleans, 0 and 1, or -1 and 1."""
+    if domain == "sign":
+        return np.where(u < 0.5, -1.0, 1.0)
+    mask = np.asarray(u < _KEPT)
+    mask[..., :1] = True  # something counts in every row
+    return mask if domain == "mask" else mask.astype(float)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def layout(report: Report, *, repeat: Repeat = repeat_command) -> Iterator[Line]
             here = _origin(subject)
             yield ((_clean(here), "strong"),)
         yield from _subject_lines(subject, *widths, repeat=repeat)
+    yield from (((f"note: {_one_line(note)}", "quiet"),) for note in report.notes)
     yield ((tally(report), "good" if report else "bad"),)
     if report.verdict in ("inconclusive", "unchecked"):
         yield (("nothing was checked, so this is not a pass", "bad"),)

@@ -111,6 +111,11 @@ def needs(name: str) -> tuple[str, str]:
     >>> needs("cv2.resize")[1]
     'pip install opencv-python, or run gradcheck from the folder that has it'
     """
+    if name.startswith("."):
+        return (
+            f"it needs {name.lstrip('.')}, which this project does not have as Python",
+            "build it as the project says",
+        )
     package = name.partition(".")[0]
     what = f"it needs {package}, which is not installed" + (f" ({name})" if name != package else "")
     fix = f"pip install {_DISTRIBUTIONS.get(package, package)}, or run gradcheck from the folder that has it"
@@ -120,6 +125,11 @@ def needs(name: str) -> tuple[str, str]:
 def base_of(cls: object) -> str:
     """Return the name of the base class of a package that is not there, empty if all are."""
     return str(getattr(cls, _MARK, "")) if isinstance(cls, type) else ""
+
+
+def package_of(value: object) -> str:
+    """Return the package that a stand-in stands for, empty for any other object."""
+    return value._absent_name.lstrip(".").partition(".")[0] if type(value) is Absent else ""
 
 
 @contextmanager

@@ -43,6 +43,8 @@ class Found:
         Where it is defined.
     reason, fix : str or None
         Why it cannot be checked though it was found, and what to do about it.
+    notes : tuple of str
+        What of its file was left out.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Found:
     location: Location | None = None
     reason: str | None = None
     fix: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -178,7 +181,8 @@ def _run(file: File, likely: Iterable[str]) -> Iterator[Found]:
         if obstacle:
             yield _unchecked(file, name, obstacle, _location(obj))
         elif obj is not None:
-            yield Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+            notes = (*file.notes, *loaded.notes)
+            yield Found(name, f"{file.place.prefix}{name}", obj, _location(obj), notes=notes)
 
 
 def _named(name: str, where: str, files: list[File]) -> list[Found]:
@@ -205,21 +209,23 @@ def _one(file: File, name: str) -> Found | None:
     if name in file.lost and top not in _names(file):
         location, lost = file.lost[name]
         return _unchecked(file, name, lost, location)
-    told = _without_framework(file, name, outline.layers(file.tree).get(name))
+    likely = outline.layers(file.tree)
+    told = _without_framework(file, name, likely.get(name))
     if told:
         return _unchecked(file, name, told)
-    loaded = file.run({top, *_couple(name, file.tree), *outline.layers(file.tree)})
+    loaded = file.run({top, *_couple(name, file.tree), *likely})
     if loaded.failure:
         return _unchecked(file, name, loaded.failure) if _defines(file, top) else None
-    name, obj = _lookup(loaded.module, name, file.tree)
-    obstacle = _trouble(file, loaded, name)
+    obj, obstacle = None, _trouble(file, loaded, name)
     if obstacle is None:
+        name, obj = _lookup(loaded.module, name, file.tree)
         if obj is None:
             return None
         obstacle = recognise.why_not(name, obj)
     if obstacle:
         return _unchecked(file, name, obstacle, _location(obj))
-    return Found(name, f"{file.place.prefix}{name}", obj, _location(obj))
+    notes = (*file.notes, *loaded.notes)
+    return Found(name, f"{file.place.prefix}{name}", obj, _location(obj), notes=notes)
 
 
 def _lookup(module: ModuleType, name: str, tree: ast.Module) -> tuple[str, Any]:

@@ -9,20 +9,25 @@ from types import ModuleType
 
 from gradcheck.errors import UsageError
 from gradcheck.records import Location
-from gradcheck.subject import load, notebook, siblings, source
+from gradcheck.subject import load, notebook, source
 from gradcheck.subject.parse import parse
 from gradcheck.subject.places import Place
+from gradcheck.subject.script import script_of
 
 Obstacle = tuple[str, str]  # why something cannot be checked, and what to do about it
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What running a file gave: a module, empty if the run raised, and ``trouble(name)``, why a name is unusable."""
+    """What running a file gave: a module, empty if the run raised, and ``trouble(name)``, why a name is unusable.
+
+    ``notes`` say what was left out.
+    """
 
     module: ModuleType
     trouble: Callable[[str], Obstacle | None]
     failure: Obstacle | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,10 @@ def _imported(place: Place, names: Collection[str]) -> Loaded:
     except BaseException as error:  # noqa: BLE001 - a package around it that cannot be imported
         failure = load.failure(error, place.path, place.path.name)
         return Loaded(ModuleType("nothing"), lambda _: failure, failure)
-    script = siblings.script_of(module)
-    return Loaded(module, script.trouble if script else lambda _: None)
+    script = script_of(module)
+    if script is None:
+        return Loaded(module, lambda _: None)
+    return Loaded(module, script.trouble, notes=(*script.left_out(place.shown), *script.stood_in(place.shown)))
 
 
 def _notebook(place: Place) -> File:
@@ -105,7 +112,12 @@ def _notebook(place: Place) -> File:
         place,
         book.filename,
         book.tree,
-        lambda names: Loaded(*book.load(names)),
+        lambda names: _run_notebook(book, names),
         lost=book.lost(),
         notes=notes,
     )
+
+
+def _run_notebook(book: notebook.Notebook, names: Collection[str]) -> Loaded:
+    module, script = book.load(names)
+    return Loaded(module, script.trouble, notes=script.stood_in(book.shown))

@@ -22,6 +22,8 @@ from types import ModuleType
 from gradcheck.subject import absent, siblings
 from gradcheck.subject.frameworks import extra, needed_by
 from gradcheck.subject.process import put_back
+from gradcheck.subject.roots import package_name, project_folders
+from gradcheck.subject.script import script_of
 
 MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run from a file outside of any package
 
@@ -29,7 +31,7 @@ MADE_UP = "gradcheck_target_"  # how the names of modules begin that are run fro
 def import_file(path: Path, names: Collection[str] = ()) -> ModuleType:
     """Run a Python file and return its module, with what the ``names`` need though they may be no definitions.
 
-    What its statements raise is kept for those who need them (`siblings.script_of`); a syntax error comes through.
+    What its statements raise is kept for those who need them (`script_of`); a syntax error comes through.
     """
     path = path.resolve()
     root, dotted = package_name(path)
@@ -49,28 +51,6 @@ def import_module(
     with contained(script or Path(dotted), root, *above, own=dotted.partition(".")[0], names=wanted):
         importlib.invalidate_caches()
         return importlib.import_module(dotted)
-
-
-def package_name(path: Path) -> tuple[Path, str]:
-    """Return the folder that a file's package is imported from, and the file's dotted name; empty outside a package."""
-    root, parts = path.parent, [] if path.stem == "__init__" else [path.stem]
-    while (root / "__init__.py").is_file() and root != root.parent:
-        parts.insert(0, root.name)
-        root = root.parent
-    inside = root != path.parent and not any("." in part for part in parts)
-    return root, ".".join(parts) if inside else ""
-
-
-def project_folders(path: Path) -> list[Path]:
-    """Return the folders from which a file of a project may import: its own, and those above it in the project.
-
-    The project ends at the first folder that looks like its root; where none does, one folder up.
-    """
-    above = list(path.parents)
-    for k, folder in enumerate(above):
-        if any((folder / mark).exists() for mark in (".git", "pyproject.toml", "setup.py", "requirements.txt")):
-            return above[: k + 1]
-    return above[:2]
 
 
 def new_module(stem: str, filename: str) -> ModuleType:
@@ -135,7 +115,7 @@ def imports_of(obj: object) -> Iterator[None]:
     """Let a layer that was loaded here import, while it runs, what its file could import."""
     first = obj[0] if isinstance(obj, tuple) and obj else obj
     module = sys.modules.get(getattr(first, "__module__", None) or "")
-    if module is None or not (siblings.script_of(module) and module.__file__):
+    if module is None or not (script_of(module) and module.__file__):
         yield
         return
     path = Path(module.__file__)
@@ -151,7 +131,7 @@ def isolated() -> Iterator[None]:
         yield
     finally:
         for name in sys.modules.keys() - before:
-            if siblings.script_of(sys.modules[name]) or name.startswith(MADE_UP):
+            if script_of(sys.modules[name]) or name.startswith(MADE_UP):
                 del sys.modules[name]
                 _stamps.pop(name, None)
 
@@ -245,14 +225,15 @@ def _is_displaced(top: str, module: ModuleType, front: list[Path], back: list[Pa
         return False
     home = place.parent.parent if place.name == "__init__.py" else place.parent
     folders = front if home in others and home not in front else [*front, *back]
+    is_elsewhere = script_of(module) is not None and home not in {*front, *back, *others}
     is_namespace = getattr(module, "__file__", None) is None
     for folder in folders:
         if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file():
             return folder != home
         # A folder without __init__.py gives way to any real package.
-        if is_namespace and (folder / top).is_dir():
+        if (is_namespace or is_elsewhere) and (folder / top).is_dir():
             return folder != home
-    return False
+    return is_elsewhere
 
 
 def _place(module: ModuleType | None) -> Path | None:

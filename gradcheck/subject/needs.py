@@ -36,7 +36,7 @@ def is_script(body: list[ast.stmt]) -> bool:
 
 
 def definitions(body: Iterable[ast.stmt | ast.ExceptHandler]) -> set[str]:
-    r"""Return the names of the classes, functions and constants that are defined at the top level.
+    r"""Return the names of the classes, functions, constants and imports at the top level.
 
     Examples
     --------
@@ -100,7 +100,10 @@ def free_names(statement: ast.stmt) -> set[str]:
 
 _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With)
 _PARTS = (ast.stmt, ast.ExceptHandler)
-_DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign, ast.AnnAssign)
+_DEFINITIONS = (
+    *(ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
+    *(ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom),
+)
 
 # Modules whose functions, called for their effect, set the scene for the definitions.
 _SCENE = {"sys", "os", "warnings", "logging", "np", "numpy", "random", "matplotlib", "mpl", "plt"}

@@ -16,6 +16,7 @@ from types import ModuleType
 
 from gradcheck.records import Location
 from gradcheck.subject import cells, load, source
+from gradcheck.subject.roots import project_folders
 from gradcheck.subject.script import Script, Trouble
 
 
@@ -46,21 +47,14 @@ class Notebook:
             for text, a, b in re.findall(r"^((?:class +(\w+)|def +(\w+)_backward\b).*)$", cell.code, re.MULTILINE)
         }
 
-    def load(self, roots: Collection[str]) -> tuple[ModuleType, Callable[[str], Trouble | None]]:
-        """Run what the named definitions need.
-
-        Returns
-        -------
-        module : ModuleType
-        trouble : callable
-            ``trouble(name)`` says why a definition cannot be used though the notebook has it, or None.
-        """
+    def load(self, roots: Collection[str]) -> tuple[ModuleType, Script]:
+        """Run what the named definitions need; the script says what became of them."""
         module = load.new_module(self.path.stem, self.filename)
         vars(module).update(get_ipython=_Shell, display=_ignore)
         script = Script(self.filename, self.tree.body, self._in_broken_cell)
-        with load.contained(self.path, *load.project_folders(self.path), cwd=self.path.parent):
+        with load.contained(self.path, *project_folders(self.path), cwd=self.path.parent):
             script.run(vars(module), roots)
-        return module, script.trouble
+        return module, script
 
     def _in_broken_cell(self, name: str) -> Trouble | None:
         for cell in self.broken:

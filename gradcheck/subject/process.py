@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import sysconfig
 import threading
 import time
 import warnings
@@ -19,8 +20,6 @@ from typing import Any
 
 from gradcheck.subject.readonly import nothing_written
 from gradcheck.subject.replaced import replaced
-
-_STANDARD_LIBRARY = Path(os.__file__).parent
 
 
 @contextmanager
@@ -38,9 +37,12 @@ def put_back() -> Iterator[None]:
         stack.enter_context(redirect_stderr(_sink()))
         stack.enter_context(replaced(time, "sleep", _idle))
         stack.enter_context(replaced(threading.Thread, "start", _as_daemon(threading.Thread.start)))
-        stack.enter_context(replaced(atexit, "register", _of_libraries(atexit.register)))
+        stack.enter_context(replaced(atexit, "register", _but_for_users(atexit.register)))
         warnings.simplefilter("ignore")
         yield
+
+
+_STDLIB = sysconfig.get_path("stdlib")
 
 
 def _sink() -> io.TextIOWrapper:
@@ -141,13 +143,12 @@ def _as_daemon(start: Callable[[threading.Thread], None]) -> Callable[[threading
     return started
 
 
-def _of_libraries(register: Callable[..., Any]) -> Callable[..., Any]:
-    """Let libraries that are imported meanwhile tidy up at exit; torch complains where it cannot."""
-
+def _but_for_users(register: Callable[..., Any]) -> Callable[..., Any]:
     def registered(function: Any, *args: Any, **kwargs: Any) -> Any:
         code = getattr(getattr(function, "__func__", function), "__code__", None)
-        file = Path(getattr(code, "co_filename", ""))
-        is_library = "site-packages" in file.parts or file.is_relative_to(_STANDARD_LIBRARY)
-        return register(function, *args, **kwargs) if is_library else function
+        home = "" if code is None else str(code.co_filename)
+        if home and not home.startswith((_STDLIB, "<frozen")) and "site-packages" not in home:
+            return function
+        return register(function, *args, **kwargs)
 
     return registered

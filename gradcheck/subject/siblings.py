@@ -55,11 +55,6 @@ class Finder(MetaPathFinder):
         return spec
 
 
-def script_of(module: ModuleType) -> Script | None:
-    """Return what became of the statements of a module, None if it was not imported by a `Loader`."""
-    return getattr(getattr(module.__spec__, "loader", None), "script", None)
-
-
 def alone(path: Path, name: str, names: Collection[str] = ()) -> ModuleType:
     """Run a file that is in no package, under a module name of its own."""
     spec = importlib.util.spec_from_file_location(name, path, loader=Loader(name, str(path), names))

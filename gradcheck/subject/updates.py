@@ -40,9 +40,10 @@ def known_for_updates() -> dict[str, Any]:
     return {**dict.fromkeys(RATE_NAMES, RATE), **{name: Descent() for name in OPTIMIZER_NAMES}}
 
 
-def takes_steps(names: Collection[str]) -> bool:
-    """Whether a backward with parameters of these names takes a step."""
-    return not (RATE_NAMES | OPTIMIZER_NAMES).isdisjoint(names)
+def takes_steps(layer: object, names: Collection[str]) -> bool:
+    """Whether a backward with parameters of these names takes a step, or one with an optimizer that the layer keeps."""
+    keeps = any(isinstance(value, Descent) for value in getattr(layer, "__dict__", {}).values())
+    return keeps or not (RATE_NAMES | OPTIMIZER_NAMES).isdisjoint(names)
 
 
 def step_taken(before: Array, home: Kept) -> Array:

@@ -198,7 +198,7 @@ class TestNotAccepted:
     def test_nothing_runs(self):
         class Picky:
             def __init__(self, recipe):
-                if recipe != "secret":
+                if recipe != "".join(["sec", "ret"]):
                     raise ValueError("not that recipe")
 
             def forward(self, x):

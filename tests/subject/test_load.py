@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradcheck.subject import absent, load, siblings
+from gradcheck.subject import absent, load, roots
 from gradcheck.subject.parse import parse
+from gradcheck.subject.script import script_of
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +188,7 @@ def test_what_a_statement_raises_is_kept_for_who_needs_it(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     module = load.import_file(write(tmp_path, a=text + "Y = 3\n") / "a.py")
     assert module.Y == 3
-    told, fix = siblings.script_of(module).trouble("X")
+    told, fix = script_of(module).trouble("X")
     assert told == reason
     assert fix
 
@@ -213,6 +214,6 @@ def test_package_names(tmp_path):
     (tmp_path / "p/q").mkdir(parents=True)
     (tmp_path / "p/__init__.py").touch()
     (tmp_path / "p/q/__init__.py").touch()
-    assert load.package_name(tmp_path / "p/q/a.py") == (tmp_path, "p.q.a")
-    assert load.package_name(tmp_path / "p/q/__init__.py") == (tmp_path, "p.q")
-    assert load.package_name(tmp_path / "a.py") == (tmp_path, "")
+    assert roots.package_name(tmp_path / "p/q/a.py") == (tmp_path, "p.q.a")
+    assert roots.package_name(tmp_path / "p/q/__init__.py") == (tmp_path, "p.q")
+    assert roots.package_name(tmp_path / "a.py") == (tmp_path, "")

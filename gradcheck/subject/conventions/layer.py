@@ -178,7 +178,7 @@ class LayerSubject:
         """Choose the reading of the second half by trying those that its name leaves open."""
         layer = self._build(point_of(self.arguments))
         parameters = parameters_of(getattr(layer, self._halves.backward))
-        self._steps = takes_steps([p.name for p in parameters if p.name not in self._inputs])
+        self._steps = takes_steps(layer, [p.name for p in parameters if p.name not in self._inputs])
         known = _READINGS.setdefault(type(layer), {})
         if self._halves.backward not in known:
             possible = self._possible(layer, parameters)
