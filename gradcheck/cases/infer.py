@@ -167,15 +167,20 @@ def _believe(search: Search, wanted: Sequence[Parameter]) -> None:
             f"forward seems to take a list of arrays ({first}), and backward fits no single array",
             fix="check it as a pair of functions: gradcheck.check((lambda x, y: ..., vjp), inputs=(x, y))",
         )
-    if search.loosely:
+    if search.first is not None and _is_loose(search.bind, search.first):
         raise UncheckedError(
-            f"the function takes {search.first.signature if search.first else show}, but what it returns for gradients "
+            f"the function takes {search.first.signature}, but what it returns for gradients "
             f"does not fit that, and other shapes may be meant",
             fix=f"show the right ones: gradcheck.check(..., inputs=({show}{',' * (len(wanted) == 1)}))",
         )
     if not search.believed and search.first is not None:
         message = f"forward({show}) takes {search.first.signature}, but backward does not fit that"
         raise _with_hint(f"{message}, and other shapes may be meant", search.first, wanted, search.said.layer)
+
+
+def _is_loose(bind: Bind, plan: Plan) -> bool:
+    """Whether it is a function whose value alone, one number, does not tell the shapes of what it takes."""
+    return bool(getattr(bind(*plan.realise(plan.trial()), plan.constants), "loose", False))
 
 
 def _goes_through(name: str, source: str) -> bool:

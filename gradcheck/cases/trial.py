@@ -84,13 +84,6 @@ class Search:
             self._left = min(self._left, _MORE) if believed else self._left
         return runs[0]
 
-    @property
-    def loosely(self) -> bool:
-        """Whether the likeliest plan is of a function whose value alone does not tell the shapes of what it takes."""
-        if self.first is None:
-            return False
-        return bool(getattr(self.bind(*self.first.realise(self.first.trial()), self.first.constants), "loose", False))
-
     def _is_about_shapes(self) -> bool:
         """Whether other values of the same shapes would raise the same again."""
         return self._failed is not None and (

@@ -14,6 +14,7 @@ from gradcheck.evidence.calls import as_real, draw_cotangents
 from gradcheck.subject.protocol import Array, Missing, Outputs, Subject, point_of
 
 _ELEMENTS = 64  # a gradient of more elements is not needed to recognise a formula
+_NOISE = 1e-11  # of such differences, relative to what is differenced: a gradient below that may be zero
 _CLOSE = 1e-6  # relative to the largest element: differences of step 1e-3 and order 4 are good to some 1e-10
 
 
@@ -68,7 +69,9 @@ def sample_at(subject: Subject, sizes: Mapping[str, int], argument: str, seed: i
         raise
     except Exception:  # noqa: BLE001 - a case that forward refuses is no sample
         return None
-    if not np.all(np.isfinite(numeric)) or not np.any(numeric):
+    x = float(np.max(np.abs(primals[argument])))  # what is lost where an output is the small rest of large things
+    size = sum(float(np.sum(np.abs(w) * (np.abs(y) + x))) for w, y in zip(cotangents, outputs, strict=True))
+    if not np.all(np.isfinite(numeric)) or not np.max(np.abs(numeric)) > _NOISE * size:
         return None
     return Sample(subject, sizes, argument, point_of(subject.arguments), outputs, cotangents, numeric)
 

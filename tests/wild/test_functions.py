@@ -164,7 +164,7 @@ def test_what_is_no_layer_is_not_listed(tmp_path):
 def only(tmp_path, text):
     path = tmp_path / "one.py"
     path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
-    (subject,) = check_targets([str(path)], profile="tiny").subjects
+    (subject,) = check_targets([str(path)], profile="quick").subjects
     return subject
 
 
@@ -327,3 +327,23 @@ def test_a_function_whose_import_failed_is_unchecked(tmp_path):
         "unchecked",
         "rows_backward needs fast_rows, which could not be imported",
     )
+
+
+MEAN_OF_LOSSES = """
+    def crossentropy(logits, answers):
+        chosen = logits[np.arange(len(logits)), answers]
+        return np.log(np.exp(logits).sum(axis=1)) - chosen
+
+    def grad_crossentropy(logits, answers):
+        right = np.zeros_like(logits)
+        right[np.arange(len(logits)), answers] = 1
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return (p - right) / {}
+    """
+
+
+def test_the_gradient_of_the_mean_of_losses_is_named_and_not_failed(tmp_path):
+    subject = only(tmp_path, MEAN_OF_LOSSES.format("len(logits)"))
+    assert (subject.verdict, [finding.rule for finding in subject.findings]) == ("pass", ["GC113"])
+    subject = only(tmp_path, MEAN_OF_LOSSES.format("(len(logits) + 1)"))
+    assert (subject.verdict, [finding.rule for finding in subject.findings]) == ("fail", ["GC101"])

