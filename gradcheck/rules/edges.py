@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 
 from gradcheck.evidence.record import Evidence
-from gradcheck.records import Finding
+from gradcheck.records import Finding, Level
 from gradcheck.rules.gradient import not_finite
 from gradcheck.rules.trials import said_so_itself, told
+
+_NO_ELEMENTS = "cannot reshape array of size 0 into shape"
 
 
 def empty(evidence: Evidence) -> Iterator[Finding]:
@@ -37,7 +39,8 @@ def empty(evidence: Evidence) -> Iterator[Finding]:
             def backward(self, dout):
                 return 2 * self.x * dout[:, None]
 
-    Nor is a layer whose forward raises, or warns, at size 0, or whose backward refuses it by a ``raise`` of its own.
+    Nor is a layer whose forward raises, or warns, at size 0, or whose backward refuses it by a ``raise`` of its own. A
+    ``reshape`` with a -1 that NumPy cannot work out for no elements is a warning: half of all convolutions have one.
 
     To mend it, write for whole arrays what is written sample by sample.
     """
@@ -45,7 +48,8 @@ def empty(evidence: Evidence) -> Iterator[Finding]:
     if found is None:
         return
     if found.raised is not None and not said_so_itself(found.raised):
-        yield Finding("GC503", "error", f"backward raises {told(found.raised)} for no samples, which forward takes")
+        level: Level = "warning" if str(found.raised).startswith(_NO_ELEMENTS) else "error"
+        yield Finding("GC503", level, f"backward raises {told(found.raised)} for no samples, which forward takes")
     for name, problem in found.wrong.items():
         if name not in evidence.arrays:  # it is no gradient at other sizes either
             continue
