@@ -323,10 +323,9 @@ def test_a_function_whose_import_failed_is_unchecked(tmp_path):
             return fast_rows(dout)
         """
     subject = only(tmp_path, layer)
-    assert (subject.verdict, subject.reason) == (
-        "unchecked",
-        "rows_backward needs fast_rows, which could not be imported",
-    )
+    assert subject.verdict == "unchecked"
+    assert "needs" in subject.reason
+    assert "fast_rows" in subject.reason
 
 
 MEAN_OF_LOSSES = """
