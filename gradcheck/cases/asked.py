@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from gradcheck.cases.settings import constructor_recipes, optional_recipes
 from gradcheck.cases.signature import Dims
 from gradcheck.cases.values import Fixed, Recipe, Spec
 from gradcheck.subject.calls import Parameter
+from gradcheck.subject.conventions.owed import targets
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,23 @@ class Asked:
         calls = [
             (Fixed(p.default),)
             if not p.required and k > 0 and not is_train_flag(p.name)
-            else (*self._options(p.name, k == first), *input_recipes(p.name, layout, reading, first=k == first))
+            else (
+                *self._options(p.name, k == first),
+                *input_recipes(self._called(p.name), layout, reading, first=k == first),
+            )
             for k, p in enumerate(self.forward)
         ]
-        for chosen in fewest_second_choices([*builds.values(), *calls]):
+        for chosen in _alike_first([*builds.values(), *calls]):
             settings: dict[str | int, Recipe] = dict(zip(builds, chosen, strict=False))
             inputs = {p.name: recipe for p, recipe in zip(self.forward, chosen[len(builds) :], strict=True)}
             # An array that both the constructor and forward take is one and the same.
             settings |= {name: inputs[name] for name in names if name in inputs}
             yield Plan({**self.fixed, **settings}, inputs)
+
+    def _called(self, name: str) -> str:
+        """Return the name of an input; ``y`` beside ``y_pred`` is a target."""
+        names = [p.name for p in self.forward]
+        return "target" if name in targets(names) and any(map(_PREDICTED.match, names)) else name
 
     def _options(self, name: str, first: bool) -> tuple[Recipe, ...]:
         return () if first else self.kinds.options(name)
@@ -73,3 +83,15 @@ class Asked:
 def _is_whole(value: object) -> bool:
     """Whether a value is a whole number, or a tuple of such."""
     return all(type(part) is int for part in value) if isinstance(value, tuple) else type(value) is int
+
+
+_PREDICTED = re.compile(r"_?(y_?(pred|hat|prob)\w*|pred\w*|prob\w*|yhat)$", re.IGNORECASE)
+
+
+def _alike_first(options: Sequence[Sequence[Recipe]]) -> Iterator[tuple[Recipe, ...]]:
+    """Yield choices, first those in which arguments with the same options (gamma and beta) take the same one."""
+    shared = max(options, key=lambda option: (len(option) > 1) * options.count(option), default=())
+    if len(shared) > 1 and options.count(shared) > 1:
+        for recipe in shared:
+            yield tuple(recipe if option == shared else option[0] for option in options)
+    yield from fewest_second_choices(options)

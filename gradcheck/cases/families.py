@@ -146,8 +146,8 @@ def is_option(name: str) -> bool:
     return any(pattern.match(name) for pattern in (_TRAIN, _OPTIONS, _AXIS))
 
 
-def domains(name: str, source: str) -> tuple[Domain, ...]:
-    """Return the domains to try for real inputs, by the layer's first argument and its source.
+def domains(name: str, source: str, inputs: Collection[str] = ()) -> tuple[Domain, ...]:
+    """Return the domains to try for real inputs, by the layer's first argument, its source and all its inputs.
 
     A loss that takes logarithms without a softmax or sigmoid of its own wants probabilities; fed reals, its clipping
     would flatten them and a right gradient would look wrong.
@@ -156,9 +156,13 @@ def domains(name: str, source: str) -> tuple[Domain, ...]:
     own = re.search(r"exp|softmax|sigmoid|logsumexp|log1p|logaddexp", source)
     if _PROBABILITY.match(name) and logs and not own:
         return "probability", "positive", "real"
-    if logs and not own:
+    if logs and (not own or any(clipped[1] in inputs for clipped in _CLIPPED.finditer(source))):
         return "probability", "positive"
     return "real", "positive", "probability"
+
+
+# Between nearly 0 and nearly 1: what is clipped so is a probability.
+_CLIPPED = re.compile(r"clip\(\s*(\w+)\s*,\s*(1e-\d+|[\w.]*eps\w*|0(\.0)?)\s*,\s*1(\.0)?\s*-")
 
 
 def _named(pattern: str) -> re.Pattern[str]:

@@ -93,7 +93,7 @@ class Search:
     def _in_domains(self, plan: Plan) -> Iterator[Plan]:
         name = next(iter(plan.inputs), "")
         free = [k for k, r in plan.inputs.items() if _is_real(r) and k not in self.said.settled]
-        for domain in domains(name, self.source):
+        for domain in domains(name, self.source, plan.inputs):
             yield replace(plan, inputs={**plan.inputs, **_moved({k: plan.inputs[k] for k in free}, domain)})
             if not free:
                 return

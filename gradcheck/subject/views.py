@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -23,33 +22,34 @@ def overlap(a: Array, b: Array) -> bool:
     return _root(a) is _root(b) and np.shares_memory(a, b)
 
 
-def are_apart(kept: Sequence[Kept]) -> bool:
-    """Whether no two of the arrays are views of the same elements."""
-    return not any(overlap(a.value, b.value) for a, b in combinations(kept, 2))
+def same_elements(kept: Sequence[Kept]) -> list[list[Kept]]:
+    """Return the groups of arrays that are views of the same elements, those of one array too."""
+    groups: list[list[Kept]] = []
+    for candidate in kept:
+        same = next((group for group in groups if overlap(candidate.value, group[0].value)), None)
+        if same is None:
+            groups.append([candidate])
+        else:
+            same.append(candidate)
+    return groups
 
 
-def without_views(layer: object, kept: Sequence[Kept]) -> tuple[list[Kept], frozenset[str]]:
-    """Leave out what is another view of the same elements; that which has a gradient is the parameter.
+def parameter_among(layer: object, group: Sequence[Kept]) -> tuple[Kept, bool]:
+    """Return which of several views is the parameter: that which has a gradient; and whether others have, too.
 
-    Also return the names of the tied ones: ``Affine(embedding.W.T)`` shares an array with another layer, each of the
-    two has a part of its gradient, and adding them up is left to an optimizer.
+    ``Affine(embedding.W.T)`` shares an array with another layer, each of the two has a part of its gradient, and adding
+    them up is left to an optimizer.
 
     Parameters
     ----------
     layer : object
         Whose backward has run.
-    kept : sequence of Kept
+    group : sequence of Kept
+        From `same_elements`, before backward ran: one that takes a step puts another array in the place of the old.
     """
-    chosen: list[Kept] = []
-    tied: set[str] = set()
-    gradients = {k.name: gradient_of(layer, k) for k in kept}
-    for candidate in sorted(kept, key=lambda k: isinstance(gradients[k.name], Missing)):
-        same = next((other for other in chosen if overlap(candidate.value, other.value)), None)
-        if same is None:
-            chosen.append(candidate)
-        elif _are_parts(gradients[same.name], gradients[candidate.name]):
-            tied.add(same.name)
-    return [k for k in kept if any(k is other for other in chosen)], frozenset(tied)
+    gradients = {k.name: gradient_of(layer, k) for k in group}
+    first, *others = sorted(group, key=lambda k: isinstance(gradients[k.name], Missing))
+    return first, any(_are_parts(gradients[first.name], gradients[k.name]) for k in others)
 
 
 def _are_parts(a: object, b: object) -> bool:

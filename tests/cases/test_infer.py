@@ -138,7 +138,7 @@ class TestNotAccepted:
         assert report.verdict in ("pass", "unchecked")
         assert not report.findings
 
-    def test_an_array_taken_for_a_list(self):
+    def test_a_list_of_arrays_is_no_array(self):
         class Concatenate:
             def forward(self, xs):
                 self.ends = np.cumsum([x.shape[0] for x in xs])[:-1]
@@ -147,8 +147,13 @@ class TestNotAccepted:
             def backward(self, dout):
                 return np.split(dout, self.ends)
 
-        subject = unchecked(Concatenate)
-        assert subject.reason == "forward seems to take a list of arrays (xs), and backward fits no single array"
+        class Doubled(Concatenate):
+            def backward(self, dout):
+                return [2 * dx for dx in super().backward(dout)]
+
+        for layer, verdict in ((Concatenate, "pass"), (Doubled, "fail")):
+            (subject,) = gradcheck.check(layer).subjects
+            assert (subject.verdict, subject.signature.partition("->")[0]) == (verdict, "(n,i),(n,i)"), subject
 
     def test_shapes_that_only_forward_takes(self):
         class Contexts:

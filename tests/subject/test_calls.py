@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from gradcheck.errors import UsageError
 from gradcheck.subject.calls import (
     BackwardCall,
-    arguments_of,
     as_returned,
     call_backward,
     called,
     outputs_of,
     parameters_of,
     plan_backward,
-    values_at,
 )
 from gradcheck.subject.describe import describe
+from gradcheck.subject.inputs import arguments_of, values_at
 from gradcheck.subject.names import gradient_names
 
 X, Y = np.arange(3.0), np.arange(2.0)

@@ -48,7 +48,7 @@ from gradcheck.subject.protocol import (
 )
 from gradcheck.subject.session import Unseeded, flush, generators, snapshot
 from gradcheck.subject.updates import step_taken, takes_steps
-from gradcheck.subject.views import are_apart, without_views
+from gradcheck.subject.views import parameter_among, same_elements
 from gradcheck.subject.world import reseed
 
 
@@ -265,14 +265,16 @@ class LayerSubject:
         return self._without_views(layer, made)
 
     def _without_views(self, layer: Any, made: dict[str, tuple[Kept, Array]]) -> list[tuple[Kept, Array]]:
-        """Leave out what is another view of the same elements (see `without_views`)."""
-        kept = [k for k, _ in made.values()]
-        if not are_apart(kept):
-            with contextlib.suppress(Exception):
-                outputs, pullback = self.run_on(layer, point_of(self.arguments))
-                pullback(tuple(map(np.ones_like, outputs)))
-            kept, self._tied = without_views(layer, kept)
-        return [made[k.name] for k in kept]
+        """Leave out what is another view of the same elements (see `parameter_among`)."""
+        groups = same_elements([k for k, _ in made.values()])
+        if len(groups) == len(made):
+            return list(made.values())
+        with contextlib.suppress(Exception):
+            outputs, pullback = self.run_on(layer, point_of(self.arguments))
+            pullback(tuple(map(np.ones_like, outputs)))
+        chosen = [parameter_among(layer, group) for group in groups]
+        self._tied = frozenset(kept.name for kept, is_tied in chosen if is_tied)
+        return [made[kept.name] for kept, _ in chosen]
 
     def _outputs(self, primals: Primals) -> Outputs:
         primals = {name: np.array(value) for name, value in primals.items()}  # the layer may write into its input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from gradcheck.subject.conventions.reading import Reading, chained, is_local, pl
 from gradcheck.subject.gradients import read_gradients
 from gradcheck.subject.parameters import Kept, left_behind, left_of_input
 from gradcheck.subject.protocol import Argument, Array, Gradients, Missing, Outputs
+from gradcheck.subject.source import definition
+from gradcheck.subject.text import returns
 from gradcheck.subject.unready import unready
 from gradcheck.subject.updates import known_for_updates
 
@@ -31,7 +34,8 @@ class Second:
     """The outputs of a run, and the call that belongs to it.
 
     ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``;
-    ``summed``: the outputs are losses, added up because no cotangent is taken.
+    ``summed``: the outputs are losses, added up because no cotangent is taken; ``labels``: what the source calls the
+    gradients of a derivative, whose order nobody has agreed on.
     """
 
     outputs: Outputs
@@ -40,6 +44,7 @@ class Second:
     local: bool = False
     x: Array | None = None
     summed: bool = False
+    labels: tuple[str, ...] = ()
 
 
 def plan_second(
@@ -69,9 +74,16 @@ def plan_second(
         output = result if local else _as_shaped(layer, x, result)
         call, known = plan_values(reading, parameters, known, inputs, output)
     summed = not (scalar or local or call.takes_cotangent) and len(outputs) == 1
+    if summed and reading.given != "cotangent" and not _is_of_samples(outputs[0], x):
+        raise UsageError(
+            f"forward gives an array of shape {outputs[0].shape}, neither a number, nor one for each sample or "
+            f"element: its derivative without dout is of nothing in particular",
+            fix="give inputs for which it is one of these: gradcheck.check(..., inputs=(...))",
+        )
     if summed:  # a loss per sample, and the gradient of its sum
         outputs = (np.asarray(outputs[0].sum()),)
-    return Second(outputs, call, known, local, x, summed)
+    labels = () if reading.given == "cotangent" else _labels(backward)
+    return Second(outputs, call, known, local, x, summed, labels)
 
 
 def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
@@ -128,7 +140,7 @@ def read_left(
     returned = left.returned
     if second.local and second.x is not None:
         returned = chained(returned, cotangents[0], second.x)
-    gradients = read_gradients(returned, inputs, parameters)
+    gradients = read_gradients(_named(returned, second.labels, inputs), inputs, parameters)
     values = dict(gradients.values)
     kept = frozenset(a.name for a in arguments if values.get(a.name) is None)
     for argument in arguments:
@@ -150,6 +162,22 @@ def read_left(
     return Gradients(values, problems, remarks, kept, raw)
 
 
+def _labels(derivative: Callable[..., Any]) -> tuple[str, ...]:
+    node = definition(derivative)
+    return tuple(next(reversed(returns(node)), ())) if node is not None else ()
+
+
+def _named(returned: object, labels: Sequence[str], inputs: Sequence[Argument]) -> object:
+    """Return gradients by the names that the source gives them (``dLogVar`` of ``t_log_var``), where all have one."""
+    if not isinstance(returned, tuple) or len(labels) != len(returned):
+        return returned
+    plain = [re.sub(r"^(d|grad)_?", "", label.lower()).replace("_", "") for label in labels]
+    of = [[a.name for a in inputs if label and a.name.lower().replace("_", "").endswith(label)] for label in plain]
+    if any(len(names) != 1 for names in of) or len({names[0] for names in of}) < len(of):
+        return returned
+    return {names[0]: gradient for names, gradient in zip(of, returned, strict=True)}
+
+
 def output_left(layer: object) -> Array:
     """Return the output of a forward that returns nothing and leaves it on the layer.
 
@@ -166,6 +194,12 @@ def output_left(layer: object) -> Array:
         "forward returned None, expected an array, or a tuple of arrays",
         fix=f"return the output, or leave it on the layer under one of the names {', '.join(_LEFT[:4])}",
     )
+
+
+def _is_of_samples(output: Array, x: Array | None) -> bool:
+    """Whether there is one number for each sample: the sizes of the input, but for some of the last ones."""
+    sizes = [size for size in output.shape if size != 1]
+    return x is None or sizes == [size for size in x.shape[: len(sizes)] if size != 1]
 
 
 def _as_shaped(layer: object, x: Array | None, result: object) -> object:
