@@ -6,18 +6,17 @@ Every wrong layer is found by the rule on its label, no right one is accused. ``
 import collections
 import os
 import re
-import sys
 
-import numpy as np
 import pytest
 
 from benchmarks.corpus import is_accused, is_found, right_layers, slice_of
 from gradcheck.rules.catalogue import CATALOGUE
+from tests.conftest import environment
 from tests.corpus import ODD, WRONG
 from tests.faulty import KINDS
 
 PARTS = 1 if os.environ.get("GRADCHECK_CORPUS") == "all" else 24
-PART = (2 * sys.version_info.minor + (np.lib.NumpyVersion(np.__version__) >= "2.4.0")) % PARTS
+PART = environment() % PARTS
 SEED = 0
 
 

@@ -39,7 +39,7 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_right_layer_passes(name):
-    (subject,) = check_targets([f"{RIGHT}::{name}"]).subjects
+    (subject,) = check_targets([f"{RIGHT}::{name}"], profile="quick").subjects
     assert subject.verdict == "pass", (subject.reason, subject.findings)
     assert {finding.rule for finding in subject.findings} <= {"GC113"}
     assert subject.convention == RULES[name][2]
@@ -48,7 +48,7 @@ def test_a_right_layer_passes(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_its_wrong_twin_fails_with_the_rule(name):
-    (subject,) = check_targets([f"{WRONG}::{name}"]).subjects
+    (subject,) = check_targets([f"{WRONG}::{name}"], profile="quick").subjects
     rule, argument, convention = RULES[name]
     assert subject.verdict == "fail"
     assert (rule, argument) in {(f.rule, f.argument) for f in subject.findings if f.level == "error"}, subject.findings
