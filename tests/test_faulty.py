@@ -1,6 +1,6 @@
 """The tester tested, with no configuration: every wrong layer fails with its own rule, no right layer ever does.
 
-One seed as a rule, and another third of them for each Python and NumPy; ``GRADCHECK_SEEDS=200`` tries two hundred seeds.
+One seed as a rule, and another third of them for each Python and NumPy; ``GRADCHECK_SEEDS=200`` tries two hundred.
 A layer that fails is shrunk, located and diagnosed, which costs ten times as much as finding the rule: here the rule
 will do.
 """

@@ -16,7 +16,7 @@ from gradcheck.subject.source import definition
 _LARGEST = 1e-6  # a larger constant changes the function, and its gradient, by more than anybody would wave through
 _AMPLIFIED = 1e4  # log(y + eps) is off by eps / y, and probabilities of 1e-4 are common
 _HARMLESS = 1e-3
-_FEW = 10.0  # by so many times the constant a gradient may be off where the right one is next to nothing
+_NOTHING = 1e-6  # of dout, and no more than is amplified: off by so little where the right gradient is next to nothing
 _MOST = 0.6  # of the samples; at some of them a probability may be as small as the constant itself
 _ANYWHERE = 0.1
 _DEPTH = 3  # a layer calls a layer that calls a function
@@ -44,7 +44,9 @@ def _difference(sample: Sample, constant: float) -> float:
         return float("inf")
     off = float(np.max(np.abs(g - sample.numeric)))
     upstream = max(float(np.max(np.abs(w), initial=0.0)) for w in sample.cotangents)
-    return 0.0 if off <= _FEW * constant * upstream else off / float(np.max(np.abs(sample.numeric)))
+    return (
+        0.0 if off <= min(_AMPLIFIED * constant, _NOTHING) * upstream else off / float(np.max(np.abs(sample.numeric)))
+    )
 
 
 def _constants(function: Any, owner: Any) -> set[float]:

@@ -17,6 +17,11 @@ def unready(layer: Any, error: Exception) -> UncheckedError | None:
     What a layer's own forward should have set, and did not, is a bug of the layer's and no excuse.
     """
     none = "'NoneType' object" in str(error)
+    if type(getattr(error, "obj", None)).__module__.partition(".")[0] == "gradcheck":
+        return UncheckedError(
+            f"{type(layer).__name__} is built of layers of its own kind: {error}",
+            fix="build it with layers that it knows: layer = ..., then gradcheck.check(layer)",
+        )
     lacks = re.search(r"object has no attribute '(\w+)'", str(error))
     owner = getattr(error, "obj", None) if lacks and not none and isinstance(error, AttributeError) else layer
     kept = getattr(owner, "__dict__", {})

@@ -34,8 +34,8 @@ class Second:
     """The outputs of a run, and the call that belongs to it.
 
     ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``;
-    ``summed``: the outputs are losses, added up because no cotangent is taken; ``labels``: what the source calls the
-    gradients of a derivative, whose order nobody has agreed on.
+    ``summed``: the outputs are losses, added up because no cotangent is taken; ``is_derivative``: it is given
+    values instead; ``labels``: what the source calls its gradients, whose order nobody has agreed on.
     """
 
     outputs: Outputs
@@ -44,6 +44,7 @@ class Second:
     local: bool = False
     x: Array | None = None
     summed: bool = False
+    is_derivative: bool = False
     labels: tuple[str, ...] = ()
 
 
@@ -82,8 +83,9 @@ def plan_second(
         )
     if summed:  # a loss per sample, and the gradient of its sum
         outputs = (np.asarray(outputs[0].sum()),)
-    labels = () if reading.given == "cotangent" else _labels(backward)
-    return Second(outputs, call, known, local, x, summed, labels)
+    is_derivative = reading.given != "cotangent"
+    labels = _labels(backward) if is_derivative else ()
+    return Second(outputs, call, known, local, x, summed, is_derivative, labels)
 
 
 def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
@@ -148,6 +150,8 @@ def read_left(
             behind = left.behind(argument, only=sum(a.differentiable for a in inputs) == 1)
             if argument.name in values and isinstance(behind, Missing):
                 behind = Missing(f"backward returned None for {argument.name}")
+            if isinstance(behind, Missing) and second.is_derivative and argument.kind == "parameter":
+                behind = Missing(behind.how, owed=False)  # the weights of classes in a loss: nobody learns them
             if argument.name in values or not gradients.problems or not isinstance(behind, Missing):
                 values[argument.name] = behind  # else it is said already: too few gradients came back
     raw = values
