@@ -246,7 +246,7 @@ def _operands(name: str, layout: Layout, reading: Reading) -> tuple[Recipe, ...]
 def _masks(layout: Layout, reading: Reading) -> tuple[Recipe, ...]:
     """Return what says which elements count, as booleans and as numbers: of scores, of samples and steps, of all."""
     dims = layout.dims
-    *lead, t, _ = dims if len(dims) > 1 else (*dims, 1)
+    *lead, t, _ = dims if len(dims) > 1 else (*dims, 1, 1)[:2]
     scores = ((*lead, t, "s"), (t, "s"), (*lead, t, t), (t, t)) if reading.letters or len(dims) > 2 else ()
     shapes = tuple(dict.fromkeys((*scores, dims, dims[:-1])))
     return (*(Spec(d, "mask") for d in shapes), *(Spec(d, "binary", constant=True) for d in shapes))

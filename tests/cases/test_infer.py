@@ -138,6 +138,16 @@ class TestNotAccepted:
         assert report.verdict in ("pass", "unchecked")
         assert not report.findings
 
+    def test_a_mask_beside_a_number(self):
+        class Masked:
+            def forward(self, x, mask):
+                raise NotImplementedError
+
+            def backward(self, dout):
+                return dout
+
+        assert "NotImplementedError" in unchecked(Masked).reason
+
     def test_a_list_of_arrays_is_no_array(self):
         class Concatenate:
             def forward(self, xs):
