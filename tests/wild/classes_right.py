@@ -120,6 +120,14 @@ class SquareCost:
         return a - t
 
 
+class SquareThrough:
+    def loss(self, y, y_pred):
+        return 0.5 * np.sum((y_pred - y) ** 2)
+
+    def grad(self, y, y_pred, z, act_fn):
+        return (y_pred - y) * act_fn.grad(z)
+
+
 class DenseLeft:
     def __init__(self, n_inputs, n_neurons):
         self.weights = 0.1 * np.random.randn(n_inputs, n_neurons)

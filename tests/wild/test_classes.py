@@ -24,6 +24,7 @@ RULES = {
     "SquareLoss": ("GC101", "y_pred", "value and derivative"),
     "MeanSquare": ("GC101", "y_pred", "value and derivative"),
     "SquareCost": ("GC101", "a", "value and derivative"),
+    "SquareThrough": ("GC101", "y_pred", "value and derivative"),
     "DenseLeft": ("GC103", "biases", "layer object"),
     "ReluLeft": ("GC201", "dout", "layer object"),
     "SoftmaxLeft": ("GC101", "inputs", "layer object"),

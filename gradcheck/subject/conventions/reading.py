@@ -78,8 +78,13 @@ def plan_values(
     known: Mapping[str, Any],
     inputs: Mapping[str, Any],
     output: object,
+    *,
+    x: object = None,
 ) -> tuple[BackwardCall, dict[str, Any]]:
     """Say how to call a second half that is given values instead of cotangents: by name, then by position.
+
+    A derivative of a loss that goes on through the activation before it (``grad(y, y_pred, z, act_fn)``) gets one that
+    changes nothing, and the prediction ``x`` for ``z``.
 
     Raises
     ------
@@ -95,6 +100,8 @@ def plan_values(
         free = [name for name in free if name != first]
     left = [value for name, value in inputs.items() if name not in asked]
     bound |= zip(free, left, strict=False)
+    bound |= {name: Identity() for name in free[len(left) :] if _ACTIVATION.match(name)}
+    bound |= {name: x for name in free[len(left) :] if name in {"z", "zs"}}
     missing = [name for name in free[len(left) :] if name not in bound]
     if missing:
         raise UsageError(
@@ -104,6 +111,21 @@ def plan_values(
     named = tuple(p.name for p in parameters if p.name in bound and not p.variadic)
     starred = any(p.variadic for p in parameters)
     return BackwardCall((), named, rest=tuple(n for n in inputs if n not in named) if starred else ()), bound
+
+
+class Identity:
+    """An activation that changes nothing, under all names of an activation's methods."""
+
+    def __call__(self, z: Array) -> Array:
+        """Return the argument itself."""
+        return z
+
+    def derivative(self, z: Array) -> Array:
+        """Return a slope of 1 for each element."""
+        return np.ones_like(z)
+
+    forward = fn = activate = __call__
+    gradient = grad = prime = deriv = derivative
 
 
 def chained(slope: object, cotangent: Array, x: Array) -> object:
@@ -144,5 +166,6 @@ def _asked(parameters: Sequence[Parameter]) -> list[str]:
     return [p.name for p in named if p.required] or [p.name for p in named[:1]]
 
 
+_ACTIVATION = re.compile(r"_?(act|activation|transfer)(_?(fn|func|function))?$", re.IGNORECASE)
 _VALUE = re.compile(r"_?(x|z|s|t|a|y|h|o|v|u|inputs?|inp|outputs?|out|val(ue)?s?|activations?|net)\d*$", re.IGNORECASE)
 _OUTPUT = re.compile(r"_?(a|y|h|o|outputs?|out|activations?|activated|y_?hat|fx)\d*$", re.IGNORECASE)

@@ -73,7 +73,7 @@ def plan_second(
     else:
         local = is_local(outputs, x)
         output = result if local else _as_shaped(layer, x, result)
-        call, known = plan_values(reading, parameters, known, inputs, output)
+        call, known = plan_values(reading, parameters, known, inputs, output, x=x)
     summed = not (scalar or local or call.takes_cotangent) and len(outputs) == 1
     if summed and reading.given != "cotangent" and not _is_of_samples(outputs[0], x):
         raise UsageError(
