@@ -6,9 +6,12 @@ nothing, and only a layer that really uses one, while it is built or run, is unc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
+
+_NOT_THERE = "which is not installed"
 
 
 class UnavailableError(BaseException):
@@ -40,7 +43,7 @@ class Absent:
         self._absent_name = name
 
     def __repr__(self) -> str:
-        return f"<{self._absent_name}, which is not installed>"
+        return f"<{self._absent_name}, {_NOT_THERE}>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # protocols that it does not have: __array__, __wrapped__, __len__
@@ -120,6 +123,15 @@ def needs(name: str) -> tuple[str, str]:
     what = f"it needs {package}, which is not installed" + (f" ({name})" if name != package else "")
     fix = f"pip install {_DISTRIBUTIONS.get(package, package)}, or run gradcheck from the folder that has it"
     return what, fix
+
+
+def named_in(error: Exception) -> str:
+    """Return the name of a stand-in that an error speaks of, empty if of none.
+
+    An older NumPy swallows what a stand-in raises when it is taken for a dtype, and raises a TypeError of its own.
+    """
+    found = re.search(rf"<([\w.]+), {_NOT_THERE}>", str(error))
+    return found[1] if found else ""
 
 
 def base_of(cls: object) -> str:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from gradcheck.errors import UsageError
-from gradcheck.subject.absent import UnavailableError, needs
+from gradcheck.subject.absent import UnavailableError, named_in, needs
 from gradcheck.subject.describe import describe
 from gradcheck.subject.limit import time_limit
 from gradcheck.subject.protocol import Outputs
@@ -92,6 +92,10 @@ def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
     except ModuleNotFoundError as error:
         raise UnavailableError(*needs(error.name or str(error))) from error
+    except TypeError as error:
+        if absent := named_in(error):
+            raise UnavailableError(*needs(absent)) from error
+        raise
 
 
 def copied(value: Any) -> Any:
