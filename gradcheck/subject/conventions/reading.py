@@ -33,8 +33,8 @@ class Reading:
 
 
 PULLBACK = Reading("cotangent", "layer object")
-AT_INPUT = Reading("input", "value and derivative")
-AT_OUTPUT = Reading("output", "value and derivative, given the output")
+AT_INPUT = Reading("input", "value and derivative, which is given the argument")
+AT_OUTPUT = Reading("output", "value and derivative, which is given the output")
 
 OF_MODEL = Reading("input", "model and the gradients of its parameters")  # what it is called with is data
 
