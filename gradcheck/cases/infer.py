@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice, product
+from itertools import islice, pairwise, product
 
 from gradcheck.cases.asked import Asked
 from gradcheck.cases.families import Reading, is_group_count, is_index, is_target, is_train_flag, readings
 from gradcheck.cases.kinds import Kinds
-from gradcheck.cases.layouts import LAYOUTS, given_layouts, ranked_layouts, without_backward
+from gradcheck.cases.layouts import LAYOUTS, Layout, given_layouts, ranked_layouts, without_backward
 from gradcheck.cases.limits import with_limits
 from gradcheck.cases.mend import Mender, widening, widenings
 from gradcheck.cases.outputs import Bind
@@ -97,9 +97,7 @@ def _searched(search: Search, asked: Asked, sizes: Sequence[int]) -> Plan | None
     """Try layout after layout until backward fits too; else return the likeliest that forward takes."""
     loss = any(is_target(p.name) for p in asked.forward)
     names = [p.name for p in asked.constructor]
-    counts = ["groups" for p in asked.forward if is_group_count(p.name)]
-    indices = any(is_index(p.name) for p in asked.forward[:1])
-    ranked = ranked_layouts(search.source, [*names, *counts], indices=indices)
+    ranked = _ranked(search.source, asked, names)
     likely = [*given_layouts(sizes), ranked[0]]
     forward = without_backward(search.source)
     mender = Mender(search.complaint, asked.defaults)
@@ -143,6 +141,29 @@ def _listed(search: Search, asked: Asked) -> Plan | None:
 
 
 _LISTED = 4  # layouts of the arrays in a list: rows, columns, images, sequences
+
+
+def _ranked(source: str, asked: Asked, constructor: Sequence[str]) -> tuple[Layout, ...]:
+    """Return the layouts of the first input in the order in which to try them."""
+    counts = ["groups" for p in asked.forward if is_group_count(p.name)]
+    indices = any(is_index(p.name) for p in asked.forward[:1])
+    ranked = ranked_layouts(source, [*constructor, *counts], indices=indices)
+    columns = any(_is_made_a_column(p.name, source) for p in asked.forward)
+    return (_COLUMN, *ranked) if columns else ranked
+
+
+_COLUMN = Layout(("n", 1), 1)
+
+
+def _is_made_a_column(name: str, source: str) -> bool:
+    """Whether an input is made a column, whatever it is: then the one beside it is meant to be one, too."""
+    column = re.compile(rf"^\s*{name}\s*=.*\b{name}\b.*\.reshape\(-1,\s*1\)")
+    lines = source.splitlines()
+    return any(
+        column.match(line) and not before.lstrip().startswith(("if ", "elif ", "else"))
+        for before, line in pairwise(lines)
+    )
+
 
 # Trials for each layout, and how many of its plans are mended by what the layer complains about: a few blind ones
 # first, for they are cheap; then mending; then all blind ones.

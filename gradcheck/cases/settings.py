@@ -159,6 +159,8 @@ _FAMILIES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
     (_named("(max|hi|high|upper)(_?(val(ue)?|bound))?|a_?max"), _always(Fixed(1.3))),
     (_named("eps|epsilon"), _always(Fixed(1e-5))),
     (_named("momentum|decay"), _always(Fixed(0.9))),
+    # What a backward adds for a penalty is no derivative of what forward gives.
+    (_named("((weight|bias|kernel)_?)?(l[12]|reg\\w*|decay)(_?(l[12]|reg\\w*|lambda|strength))?"), _always(Fixed(0.0))),
     (_named("lr|learning_?rate|eta"), _always(Fixed(0.01))),
     (_named("axis|dim_?axis"), _axis),
     (_named("axes|perm\\w*"), _axes),

@@ -138,6 +138,38 @@ class TestNotAccepted:
         assert report.verdict in ("pass", "unchecked")
         assert not report.findings
 
+    def test_a_loss_of_columns(self):
+        class Binary:
+            def forward(self, logits, y_true):
+                y_true = np.asarray(y_true, dtype=float).reshape(-1, 1)
+                return float(np.mean(np.log1p(np.exp(logits)) - y_true * logits))
+
+            def backward(self, logits, y_true):
+                y_true = np.asarray(y_true, dtype=float).reshape(-1, 1)
+                self.dinputs = (1 / (1 + np.exp(-logits)) - y_true) / len(logits)
+
+        (subject,) = gradcheck.check(Binary).subjects
+        assert (subject.verdict, subject.signature[:5]) == ("pass", "(n,1)"), subject
+        wrong = type(
+            "Wrong", (Binary,), {"backward": lambda self, logits, y_true: setattr(self, "dinputs", 0 * logits)}
+        )
+        assert gradcheck.check(wrong).verdict == "fail"
+
+    def test_a_penalty_in_backward_is_off(self):
+        class Dense:
+            def __init__(self, n_in, n_out, l1, weight_l2):
+                self.W, self.l1, self.l2 = np.ones((n_in, n_out)), l1, weight_l2
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dout):
+                self.dW = self.x.T @ dout + self.l1 * np.sign(self.W) + 2 * self.l2 * self.W
+                return dout @ self.W.T
+
+        assert gradcheck.check(Dense).verdict == "pass"
+
     def test_a_mask_beside_a_number(self):
         class Masked:
             def forward(self, x, mask):

@@ -67,6 +67,8 @@ def candidates(
         return (*values, PULLBACK) if stateless and loss else (PULLBACK, *values)  # backward(dvalues, y_true)
     if not asked and parameters:  # backward(*args), which hands them on
         return (AT_INPUT, PULLBACK) if stateless and loss else (PULLBACK, AT_INPUT)
+    if loss and first in inputs:  # backward(y_pred, y_true=None), which has kept them, too
+        return (*values, PULLBACK)
     if not stateless or not asked or cotangent:
         return (PULLBACK,)
     return (*values, PULLBACK) if first in inputs or _VALUE.match(first) else (PULLBACK, *values)
