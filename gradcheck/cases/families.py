@@ -25,12 +25,14 @@ class Reading:
     LSTM, 3 for a GRU); 0 if they are taken one by one. ``letters``: the inputs are simply a, b, c or x, y, z, and ``b``
     is no bias, or q, k, v, and ``v`` is no weight. ``out``: the dimension of the output, where the constructor is told
     its size; targets may have it too. ``picks``: the names that the source uses as the only index of something.
+    ``shares``: the source speaks of a softmax, whose targets add up to 1.
     """
 
     gates: int = 0
     letters: bool = False
     out: str = ""
     picks: frozenset[str] = frozenset()
+    shares: bool = False
 
 
 def readings(
@@ -42,7 +44,7 @@ def readings(
     attention = any(map(_KEY.match, inputs)) and any(map(_VALUE.match, inputs))
     picks = frozenset(name for name in inputs if re.search(rf"\w\[(int\()?(self\.)?{name}\)?\]", source))
     letters = attention or {"u", "v"} <= {*inputs} or (not weights and bool({"a", "c", "y"} & {*inputs}))
-    alone = Reading(letters=letters, out=out, picks=picks)
+    alone = Reading(letters=letters, out=out, picks=picks, shares="softmax" in source)
     if any(_HIDDEN_WEIGHT.match(name) for name in (*inputs, *settings)):
         return Reading(1, out=out), Reading(4, out=out), Reading(3, out=out), alone
     return (alone,)
@@ -259,6 +261,8 @@ def _targets(layout: Layout, reading: Reading, name: str) -> tuple[Recipe, ...]:
     if not dims:
         return Spec(dims, "probability", constant=True), Fixed(1)
     either = Spec(dims, "index", limit=2)
+    if len(dims) == 1 and reading.shares:
+        return *_classes(dims), either
     if len(dims) == 1:  # a batch of numbers, each with a label 0 or 1
         return either, *_classes(dims), Spec(dims, constant=True), *_signs(dims)
     told = (*dims[:-1], reading.out) if layout.domain == "real" else (*dims, reading.out)

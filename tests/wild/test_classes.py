@@ -32,6 +32,7 @@ RULES = {
     "AbsoluteAgain": ("GC101", "y_pred", "value and derivative, which is given the argument"),
     "SquareKept": ("GC101", "y_pred", "layer object"),
     "SquareHandedOn": ("GC101", "x0", "value and derivative, which is given the argument"),
+    "DenseTable": ("GC101", "W", "layer object"),
     "DenseStep": ("GC101", "x", "layer object"),
     "DenseOptimized": ("GC101", "W", "layer object"),
     "TwoLayerModel": ("GC101", "W1", "model and the gradients of its parameters"),

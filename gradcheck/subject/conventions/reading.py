@@ -69,7 +69,8 @@ def candidates(
         return (AT_INPUT, PULLBACK) if stateless and loss else (PULLBACK, AT_INPUT)
     if loss and first in inputs:  # backward(y_pred, y_true=None), which has kept them, too
         return (*values, PULLBACK)
-    if not stateless or not asked or cotangent:
+    beyond = len(asked) > 1 and any(name not in inputs for name in asked)  # backward(x, cache, dout)
+    if not stateless or not asked or cotangent or beyond:
         return (PULLBACK,)
     return (*values, PULLBACK) if first in inputs or _VALUE.match(first) else (PULLBACK, *values)
 

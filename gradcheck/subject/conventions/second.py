@@ -60,12 +60,13 @@ def plan_second(
     """
     parameters = parameters_of(backward)
     known = {**dict.fromkeys(OUTPUT_NAMES, result), **inputs}
-    rates = {name: value for name, value in known_for_updates().items() if name not in known}
-    asked = [p.name for p in parameters if p.required and p.name not in known and p.name not in rates]
+    given: dict[str, Any] = {**known_for_updates(), **{key: {} for key in _TABLES}}
+    given = {name: value for name, value in given.items() if name not in known}
+    asked = [p.name for p in parameters if p.required and p.name not in known and p.name not in given]
     outputs, cache = outputs_of(result, asked if reading.given == "cotangent" else [])
     if cache is not None:
         known |= dict.fromkeys(CACHE_NAMES, cache)
-    known |= rates
+    known |= given
     scalar = len(outputs) == 1 and outputs[0].ndim == 0
     x = next((v for v in inputs.values() if isinstance(v, np.ndarray) and v.dtype.kind in "fc"), None)
     if reading.given == "cotangent":
@@ -96,11 +97,13 @@ def call_second(layer: object, backward: Callable[..., Any], second: Second, cot
     UncheckedError
         If the layer is not ready; whatever else it raises comes through as it is.
     """
+    table: dict[Any, Any] = {}  # for the gradients of parameters, where backward asks for one
+    known = {**second.known, **{name: table for name in second.known.keys() & _TABLES if second.known[name] == {}}}
     try:
-        returned: object = call_backward(backward, second.call, cotangents, second.known)
+        returned: object = call_backward(backward, second.call, cotangents, known)
     except (AttributeError, TypeError) as error:
         raise unready(layer, error) or error from None
-    return returned
+    return (returned, table) if table else returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +216,5 @@ def _as_shaped(layer: object, x: Array | None, result: object) -> object:
     return kept if kept is not None and x is not None and kept.shape == x.shape else result
 
 
+_TABLES = frozenset({"gradients", "grads", "grad_dict", "param_grads"})
 _LEFT = ("output", "outputs", "out", "y", "a", "A", "Y", "activation", "activations", "result", "z", "Z", "y_pred", "p")
