@@ -25,6 +25,7 @@ _SMALL = 16  # stencils for each argument of these, and of a case that is repeat
 # What is run at large values and at ties: conduct does not depend on them.
 _AT_LARGE: frozenset[Group] = frozenset({"values"})
 _AT_TIES: frozenset[Group] = frozenset({"values", "kinks"})
+_FAINT = 1e-100
 _ORDINARY = GROUPS - {"kinks"}
 _SAME_AS = {"GC504": "GC104"}  # what is not finite at ordinary values need not be said of large ones
 
@@ -65,6 +66,8 @@ class Tally:
         self.convention = self.convention or evidence.subject.convention
         self.rules |= {code for code in tried(evidence) if self.level_of(code, CATALOGUE[code].level) != "off"}
         for finding in self._found(evidence):
+            if case.large and _is_faint(finding):
+                continue
             same_as = _SAME_AS.get(finding.rule, "")
             if finding.rule == "GC101" and (case.large or case.ties):
                 same_as = "GC402"  # a constant; what else is wrong is so at ordinary values
@@ -171,6 +174,12 @@ class Tally:
             raise
         except Exception as error:
             raise NotComparableError(f"the layer raised {type(error).__name__}: {error}") from error
+
+
+def _is_faint(finding: Finding) -> bool:
+    """Whether a wrong value is of a size that only saturation leaves: as 1 + exp(-500) is 1, forward has lost it, too."""
+    values = [abs(value) for value in (finding.analytic, finding.numeric) if value is not None]
+    return finding.rule == "GC101" and len(values) == 2 and max(values) < _FAINT
 
 
 def name_conventions(points: Points, tally: Tally) -> None:

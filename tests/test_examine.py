@@ -5,6 +5,7 @@ import pytest
 
 import gradcheck
 from gradcheck.records import Case
+from tests.corpus import norms
 
 
 class Right:
@@ -218,3 +219,9 @@ class TestSelection:
     )
     def test_findings_and_verdict(self, options, verdict, findings):
         assert self.outcome(**options) == (verdict, findings)
+
+
+def test_what_saturation_has_lost_on_both_sides_is_not_held_against_backward():
+    # 1e-238: what backward keeps of log(1 + exp(-550)), forward has rounded away.
+    assert gradcheck.check(norms.RelativeEntropy, case="n=3 i=2 large=1000 seed=404001217").verdict != "fail"
+    assert gradcheck.check(norms.RelativeEntropyConfused, seed=404).verdict == "fail"
