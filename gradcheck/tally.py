@@ -177,7 +177,7 @@ class Tally:
 
 
 def _is_faint(finding: Finding) -> bool:
-    """Whether a wrong value is of a size that only saturation leaves: as 1 + exp(-500) is 1, forward has lost it, too."""
+    """Whether a wrong value is of a size that only saturation leaves: 1 + exp(-500) is 1, forward has lost it, too."""
     values = [abs(value) for value in (finding.analytic, finding.numeric) if value is not None]
     return finding.rule == "GC101" and len(values) == 2 and max(values) < _FAINT
 
