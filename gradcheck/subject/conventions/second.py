@@ -34,8 +34,8 @@ class Second:
     """The outputs of a run, and the call that belongs to it.
 
     ``known`` is what the call may ask for by name; ``local``: it gives a slope for each element of ``x``;
-    ``summed``: the outputs are losses, added up because no cotangent is taken; ``is_derivative``: it is given
-    values instead; ``labels``: what the source calls its gradients, whose order nobody has agreed on.
+    ``summed``: the outputs are losses, added up because no cotangent is taken; ``derivative``: the second half itself,
+    where it is given values instead.
     """
 
     outputs: Outputs
@@ -44,8 +44,7 @@ class Second:
     local: bool = False
     x: Array | None = None
     summed: bool = False
-    is_derivative: bool = False
-    labels: tuple[str, ...] = ()
+    derivative: Callable[..., Any] | None = None
 
 
 def plan_second(
@@ -84,9 +83,7 @@ def plan_second(
         )
     if summed:  # a loss per sample, and the gradient of its sum
         outputs = (np.asarray(outputs[0].sum()),)
-    is_derivative = reading.given != "cotangent"
-    labels = _labels(backward) if is_derivative else ()
-    return Second(outputs, call, known, local, x, summed, is_derivative, labels)
+    return Second(outputs, call, known, local, x, summed, None if reading.given == "cotangent" else backward)
 
 
 def call_second(layer: object, backward: Callable[..., Any], second: Second, cotangents: Outputs) -> object:
@@ -145,7 +142,7 @@ def read_left(
     returned = left.returned
     if second.local and second.x is not None:
         returned = chained(returned, cotangents[0], second.x)
-    gradients = read_gradients(_named(returned, second.labels, inputs), inputs, parameters)
+    gradients = read_gradients(_named(returned, second.derivative, inputs), inputs, parameters)
     values = dict(gradients.values)
     kept = frozenset(a.name for a in arguments if values.get(a.name) is None)
     for argument in arguments:
@@ -153,7 +150,7 @@ def read_left(
             behind = left.behind(argument, only=sum(a.differentiable for a in inputs) == 1)
             if argument.name in values and isinstance(behind, Missing):
                 behind = Missing(f"backward returned None for {argument.name}")
-            if isinstance(behind, Missing) and second.is_derivative and argument.kind == "parameter":
+            if isinstance(behind, Missing) and second.derivative is not None and argument.kind == "parameter":
                 behind = Missing(behind.how, owed=False)  # the weights of classes in a loss: nobody learns them
             if argument.name in values or not gradients.problems or not isinstance(behind, Missing):
                 values[argument.name] = behind  # else it is said already: too few gradients came back
@@ -169,13 +166,13 @@ def read_left(
     return Gradients(values, problems, remarks, kept, raw)
 
 
-def _labels(derivative: Callable[..., Any]) -> tuple[str, ...]:
-    node = definition(derivative)
-    return tuple(next(reversed(returns(node)), ())) if node is not None else ()
+def _named(returned: object, derivative: Callable[..., Any] | None, inputs: Sequence[Argument]) -> object:
+    """Return a derivative's gradients by the names that its source gives them (``dLogVar`` of ``t_log_var``).
 
-
-def _named(returned: object, labels: Sequence[str], inputs: Sequence[Argument]) -> object:
-    """Return gradients by the names that the source gives them (``dLogVar`` of ``t_log_var``), where all have one."""
+    That is, where all have one: nobody has agreed on their order.
+    """
+    node = definition(derivative) if derivative is not None and isinstance(returned, tuple) else None
+    labels = next(reversed(returns(node)), []) if node is not None else []
     if not isinstance(returned, tuple) or len(labels) != len(returned):
         return returned
     plain = [re.sub(r"^(d|grad)_?", "", label.lower()).replace("_", "") for label in labels]
