@@ -5,16 +5,28 @@ import pathlib
 import pytest
 
 from gradcheck.api import check_targets
+from tests.wild.twins import with_defects
 
-HERE = pathlib.Path(__file__).parent
+RIGHT = pathlib.Path(__file__).parent / "engine_right.py"
 NODES = {"Add": "GC101", "Mul": "GC101", "Neg": "GC101", "Square": "GC101", "Scale": "GC401"}
 
 
+DEFECTS = {
+    "Add": ("return gy, gy", "return gy, -gy"),
+    "Mul": ("return gy * b, gy * a", "return gy * a, gy * b"),
+    "Neg": ("return -gy", "return gy"),
+    "Square": ("return x * gy + x * gy", "return x * gy"),
+    "Scale": ("gy = gy * Variable(np.array(self.factor))", "gy = gy * gy * Variable(np.array(self.factor))"),
+}
+
+
 @pytest.fixture(scope="module")
-def subjects():
+def subjects(tmp_path_factory):
+    wrong = tmp_path_factory.mktemp("wild") / "engine_wrong.py"
+    wrong.write_text(with_defects(RIGHT.read_text(encoding="utf-8"), DEFECTS), encoding="utf-8")
     return {
-        kind: {s.name: s for s in check_targets([str(HERE / f"engine_{kind}.py")], profile="quick").subjects}
-        for kind in ("right", "wrong")
+        kind: {s.name: s for s in check_targets([str(path)], profile="quick").subjects}
+        for kind, path in (("right", RIGHT), ("wrong", wrong))
     }
 
 
